@@ -147,8 +147,7 @@ next:
 // the same (Trace.java of Zipkin merges the same spans, and more).
 func arePartsOfOne(a, b *Span) bool {
 	aStart, bStart := a.Flags&FlagNoStart == 0, b.Flags&FlagNoStart == 0
-	whole := func(s *Span, hasStart bool) bool { return hasStart && s.Duration != 0 }
-	return !(whole(a, aStart) && whole(b, bStart)) &&
+	return (!aStart || !bStart || a.Duration == 0 || b.Duration == 0) &&
 		a.Flags&FlagShared == b.Flags&FlagShared &&
 		(!aStart || !bStart || a.Start == b.Start) &&
 		agree(a.Duration, b.Duration) && agree(a.ParentID, b.ParentID) &&

@@ -44,6 +44,7 @@ const MissingService = "missing-service-name"
 // Kind is a span's role in a call.
 type Kind uint8
 
+// The kinds; KindNone is the one of spans that did not say.
 const (
 	KindNone Kind = iota
 	KindInternal
@@ -77,17 +78,18 @@ func ParseKind(s string) Kind {
 type Flags uint8
 
 const (
-	// FlagShared: the span has the id of the caller's span (Zipkin's shared).
+	// FlagShared says that the span has the id of the caller's span (Zipkin's shared).
 	FlagShared Flags = 1 << iota
-	// FlagDebug: kept whatever the sampling.
+	// FlagDebug says that the span is kept whatever the sampling.
 	FlagDebug
-	// FlagNoStart: the sender gave no start; Start is when the span arrived.
+	// FlagNoStart says that the sender gave no start; Start is when the span arrived.
 	FlagNoStart
 )
 
 // Status is an OpenTelemetry status code.
 type Status uint8
 
+// The status codes.
 const (
 	StatusUnset Status = iota
 	StatusOK
@@ -138,6 +140,7 @@ type Link struct {
 // LinkType tells what a Link means.
 type LinkType uint8
 
+// The link types; they are Jaeger's reference types.
 const (
 	LinkFollowsFrom LinkType = iota
 	LinkChildOf
@@ -152,6 +155,7 @@ type Scope struct {
 // ValueKind is the type of a Value.
 type ValueKind uint8
 
+// The types of a Value.
 const (
 	ValueString ValueKind = iota
 	ValueBool

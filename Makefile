@@ -1,0 +1,50 @@
+# Everything a developer or CI needs. `make help` lists the targets.
+GO      ?= go
+BIN     := bin/spandrel
+PEERS   := tests/peers
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+export CGO_ENABLED = 0
+
+.PHONY: help run build demo test test-race test-peers fuzz bench lint check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build and start spandrel with no configuration
+	./$(BIN)
+
+build: ## build bin/spandrel
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/spandrel
+
+demo: build ## post a live Bookinfo-like mesh to a running spandrel
+	./$(BIN) demo
+
+test: ## unit, conformance, fuzz seeds, API scripts, crash test, the real main
+	$(GO) vet ./...
+	$(GO) test -timeout 15m ./...
+
+test-race: ## the tests of what is concurrent, under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./collector/... ./storage/... ./query/... ./cmd/...
+
+test-peers: ## real Envoys, the real Jaeger, other people's senders and clients
+	$(GO) -C $(PEERS) test -timeout 25m -count=1 -v ./...
+
+fuzz: ## fuzz every decoder for 30 s each
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: ## micro benchmarks, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## golangci-lint with .golangci.yml
+	$(GO) run $(LINT) run ./...
+
+check: lint test ## what a change must pass before it is pushed
+
+clean: ## remove what the other targets made
+	rm -rf bin $(PEERS)/bin
