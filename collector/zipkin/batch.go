@@ -1,0 +1,183 @@
+package zipkin
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spandrel/spandrel"
+)
+
+// batch gathers the spans of one body. The tags of all spans share one array,
+// and so do their events: a span's slices are cut from it with their capacity
+// limited, so that appending to them copies.
+type batch struct {
+	spans    []spandrel.Span
+	rejected []spandrel.Rejection
+	index    int // of the element being decoded
+
+	left, total int // bytes of the body not yet decoded, and of all of it
+
+	tags   arena[spandrel.Tag]
+	events arena[spandrel.Event]
+
+	// What the span being decoded has so far.
+	tagsNow   []spandrel.Tag
+	eventsNow []spandrel.Event
+	order     []tagOrder
+
+	// Their first arrays, large enough for most spans, live on the stack.
+	tagsBuf   [32]spandrel.Tag
+	eventsBuf [4]spandrel.Event
+	orderBuf  [32]tagOrder
+}
+
+// tagOrder stands for a tag while tags are sorted.
+type tagOrder struct {
+	prefix uint64 // the key's first 8 bytes, so that most comparisons are of integers
+	at     int    // in tagsNow
+}
+
+// scratch makes the buffers for tags and events those within b.
+func (b *batch) scratch() {
+	b.tagsNow, b.eventsNow, b.order = b.tagsBuf[:0], b.eventsBuf[:0], b.orderBuf[:0]
+}
+
+// reject records why the current element is none of ours. It fails when there
+// are too many of them.
+func (b *batch) reject(bad *fieldError) error {
+	b.rejected = append(b.rejected, bad.reject(b.index))
+	if len(b.rejected) > maxRejected {
+		return fmt.Errorf("more than %d invalid spans, the first at index %d: %s", maxRejected, b.rejected[0].Index, b.rejected[0].Reason)
+	}
+	return nil
+}
+
+// reset forgets the tags and events of the span before.
+func (b *batch) reset() {
+	b.tagsNow, b.eventsNow = b.tagsNow[:0], b.eventsNow[:0]
+}
+
+func (b *batch) addTag(key, val string) {
+	b.tagsNow = append(b.tagsNow, spandrel.Tag{Key: key, Value: spandrel.StringValue(val)})
+}
+
+// finish gives the span the tags, sorted by key, and the events, sorted by time
+// and name, that were added since reset, and adds it to the batch. Of tags with
+// one key the last counts; of equal events, one.
+func (b *batch) finish(span *spandrel.Span) {
+	span.Tags, span.Events = b.takeTags(), b.takeEvents()
+	if b.spans == nil {
+		b.spans = make([]spandrel.Span, 0, 1+min(guess(1, b.left, b.total), 1024))
+	}
+	b.spans = append(b.spans, *span)
+}
+
+func (b *batch) takeTags() []spandrel.Tag {
+	n := len(b.tagsNow)
+	if n == 0 {
+		return nil
+	}
+	b.sortTags()
+	to := b.tags.take(n, b.left, b.total)
+	for i, o := range b.order {
+		tag := &b.tagsNow[o.at]
+		if i+1 < n && b.order[i+1].prefix == o.prefix && b.tagsNow[b.order[i+1].at].Key == tag.Key {
+			continue
+		}
+		to = append(to, *tag)
+	}
+	return b.tags.keep(to)
+}
+
+// sortTags fills b.order with the order of tagsNow by key, then by age. Few
+// tags are sorted by insertion, which for integers in one array is fastest.
+func (b *batch) sortTags() {
+	b.order = b.order[:0]
+	for i := range b.tagsNow {
+		o := tagOrder{keyPrefix(b.tagsNow[i].Key), i}
+		b.order = append(b.order, o)
+		if len(b.tagsNow) > 32 {
+			continue
+		}
+		at := i
+		for at > 0 && b.less(o, b.order[at-1]) {
+			b.order[at] = b.order[at-1]
+			at--
+		}
+		b.order[at] = o
+	}
+	if len(b.tagsNow) > 32 {
+		slices.SortFunc(b.order, func(x, y tagOrder) int {
+			return cmp.Or(cmp.Compare(x.prefix, y.prefix),
+				strings.Compare(b.tagsNow[x.at].Key, b.tagsNow[y.at].Key), cmp.Compare(x.at, y.at))
+		})
+	}
+}
+
+// less orders by key; the older of two equal ones is not less, and stays first.
+func (b *batch) less(x, y tagOrder) bool {
+	if x.prefix != y.prefix {
+		return x.prefix < y.prefix
+	}
+	return b.tagsNow[x.at].Key < b.tagsNow[y.at].Key
+}
+
+// keyPrefix orders like the key, as far as its first 8 bytes do: shorter keys
+// are filled up with zeros.
+func keyPrefix(key string) uint64 {
+	var p [8]byte
+	copy(p[:], key)
+	return binary.BigEndian.Uint64(p[:])
+}
+
+func (b *batch) takeEvents() []spandrel.Event {
+	n := len(b.eventsNow)
+	if n == 0 {
+		return nil
+	}
+	to := append(b.events.take(n, b.left, b.total), b.eventsNow...)
+	if n > 1 {
+		slices.SortFunc(to, func(x, y spandrel.Event) int {
+			return cmp.Or(cmp.Compare(x.Time, y.Time), strings.Compare(x.Name, y.Name))
+		})
+		to = slices.CompactFunc(to, func(x, y spandrel.Event) bool { return x.Time == y.Time && x.Name == y.Name })
+	}
+	return b.events.keep(to)
+}
+
+// arena hands out slices of a growing array.
+type arena[T any] struct {
+	free []T // what is left of the newest array, with length 0
+	used int // elements handed out
+}
+
+// maxGuess bounds how much room is made for elements not yet seen.
+const maxGuess = 1 << 14
+
+// take is an empty slice with room for n elements of the span just read, after
+// which left of total bytes remain. A new array is made as large as the rest of
+// the body should need if it is like what came before.
+func (a *arena[T]) take(n, left, total int) []T {
+	if cap(a.free) < n {
+		more := guess(a.used+n, left, total)
+		a.free = make([]T, 0, n+more)
+	}
+	return a.free[:0:n]
+}
+
+// keep takes the elements out of the arena and returns them for good.
+func (a *arena[T]) keep(s []T) []T {
+	a.used += len(s)
+	a.free = a.free[len(s):cap(a.free)][:0]
+	return slices.Clip(s)
+}
+
+// guess is how many elements the rest of a body should have, and some more,
+// after n in its beginning.
+func guess(n, left, total int) int {
+	more := int(int64(n) * int64(left) / int64(max(total-left, 1)))
+	return min(more+more/8, maxGuess)
+}

@@ -1,0 +1,352 @@
+package zipkin
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net/netip"
+	"strconv"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/spandrel/spandrel"
+)
+
+// DecodeProto reads a zipkin.proto3.ListOfSpans. A message is a sequence of
+// fields, each a key (number<<3 | wire type) and a value:
+//
+//	ListOfSpans  1 Span, repeated
+//	Span         1 trace_id bytes      2 parent_id bytes     3 id bytes
+//	             4 kind enum           5 name string         6 timestamp fixed64 µs
+//	             7 duration uint64 µs  8 local Endpoint      9 remote Endpoint
+//	             10 Annotation, rep.   11 tags map           12 debug, 13 shared bool
+//	Endpoint     1 service_name string 2 ipv4 bytes(4)       3 ipv6 bytes(16)  4 port int32
+//	Annotation   1 timestamp fixed64   2 value string
+//	tags entry   1 key string          2 value string
+//
+// Ids are big-endian, of 16 or fewer bytes for a trace and 8 for a span; longer
+// ones may begin with zeros. A parent id of zeros is none. An address is told by
+// its length, whichever field it is in; one of a wrong length is ignored, and so
+// is a kind that is not ours. Fields that are unknown, or
+// of another type than above, are skipped, as protobuf has it; strings that are
+// not UTF-8 are mended.
+//
+// Its strings alias body as those of [DecodeJSON] do. Empty bytes are an empty
+// list. A span without bytes is rejected, and those after it are read.
+func DecodeProto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
+	var d protoDecoder
+	d.total = len(body)
+	d.scratch()
+	if err := readMessage(body, 0, d.listField); err != nil {
+		return nil, nil, err
+	}
+	return d.spans, d.rejected, nil
+}
+
+// protoDecoder reads spans into its batch.
+type protoDecoder struct{ batch }
+
+// field is a field of a message: num its number, kind its wire type, n its
+// value if that is a number, b if it is bytes, which begin at the offset at.
+type field struct {
+	num  protowire.Number
+	kind protowire.Type
+	n    uint64
+	b    []byte
+	at   int
+}
+
+// readMessage calls do at each field of a message that begins at an offset.
+func readMessage(msg []byte, at int, do func(field) error) error {
+	for len(msg) > 0 {
+		f, n := readField(msg)
+		if n < 0 {
+			return fmt.Errorf("malformed protobuf in the field at byte %d: %w", at, protowire.ParseError(n))
+		}
+		msg, at = msg[n:], at+n
+		f.at = at - len(f.b)
+		if err := do(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readField reads the field at the start of msg and its length, negative for
+// one of protowire's errors.
+func readField(msg []byte) (field, int) {
+	var f field
+	var key, n int
+	f.num, f.kind, key = protowire.ConsumeTag(msg)
+	if key < 0 {
+		return f, key
+	}
+	switch msg = msg[key:]; f.kind {
+	case protowire.VarintType:
+		f.n, n = protowire.ConsumeVarint(msg)
+	case protowire.Fixed64Type:
+		f.n, n = protowire.ConsumeFixed64(msg)
+	case protowire.BytesType:
+		f.b, n = protowire.ConsumeBytes(msg)
+	default:
+		n = protowire.ConsumeFieldValue(f.num, f.kind, msg)
+	}
+	if n < 0 {
+		return f, n
+	}
+	return f, key + n
+}
+
+// bytesAt reports whether the field has the number and is bytes.
+func (f *field) bytesAt(num protowire.Number) bool {
+	return f.num == num && f.kind == protowire.BytesType
+}
+
+// text is the field's bytes as a string.
+func (f *field) text() string {
+	if utf8.Valid(f.b) {
+		return alias(f.b)
+	}
+	return string(bytes.ToValidUTF8(f.b, []byte("\uFFFD")))
+}
+
+// listField takes a field of ListOfSpans.
+func (d *protoDecoder) listField(f field) error {
+	if !f.bytesAt(1) {
+		return nil
+	}
+	raw := protoSpan{d: d}
+	d.reset()
+	if err := readMessage(f.b, f.at, raw.field); err != nil {
+		return err
+	}
+	d.left = d.total - f.at - len(f.b)
+	if bad := raw.finish(); bad != nil {
+		if err := d.reject(bad); err != nil {
+			return err
+		}
+	}
+	d.index++
+	return nil
+}
+
+// protoSpan is a span as far as it has been read.
+type protoSpan struct {
+	d                   *protoDecoder
+	span                spandrel.Span // but for what follows
+	traceID, id, parent []byte
+	timestamp, duration uint64
+	shared              bool
+	bad                 *fieldError // what is wrong with an endpoint or an annotation
+}
+
+// field takes a field of Span.
+func (p *protoSpan) field(f field) error {
+	switch f.kind {
+	case protowire.BytesType:
+		return p.bytesField(f)
+	case protowire.Fixed64Type:
+		if f.num == 6 {
+			p.timestamp = f.n
+		}
+	case protowire.VarintType:
+		switch f.num {
+		case 4:
+			p.span.Kind = protoKind(f.n)
+		case 7:
+			p.duration = f.n
+		case 12:
+			p.span.Flags &^= spandrel.FlagDebug
+			if f.n != 0 {
+				p.span.Flags |= spandrel.FlagDebug
+			}
+		case 13:
+			p.shared = f.n != 0
+		}
+	}
+	return nil
+}
+
+// bytesField takes a field of Span that is bytes.
+func (p *protoSpan) bytesField(f field) error {
+	switch f.num {
+	case 1:
+		p.traceID = f.b
+	case 2:
+		p.parent = f.b
+	case 3:
+		p.id = f.b
+	case 5:
+		p.span.Name = f.text()
+	case 8:
+		return p.endpoint(&p.span.Local, "local_endpoint", f)
+	case 9:
+		return p.endpoint(&p.span.Remote, "remote_endpoint", f)
+	case 10:
+		return p.annotation(f)
+	case 11:
+		return p.tag(f)
+	}
+	return nil
+}
+
+// protoKind is a Span.Kind of zipkin.proto.
+func protoKind(n uint64) spandrel.Kind {
+	kinds := [...]spandrel.Kind{1: spandrel.KindClient, 2: spandrel.KindServer, 3: spandrel.KindProducer, 4: spandrel.KindConsumer}
+	if n < uint64(len(kinds)) {
+		return kinds[n]
+	}
+	return spandrel.KindNone
+}
+
+// endpoint reads an Endpoint into e.
+func (p *protoSpan) endpoint(e *spandrel.Endpoint, name string, msg field) error {
+	return readMessage(msg.b, msg.at, func(f field) error {
+		switch {
+		case f.bytesAt(1):
+			e.Service = f.text()
+		case f.bytesAt(2), f.bytesAt(3):
+			// zipkin-go sends IPv4 in 16 bytes.
+			if ip, ok := netip.AddrFromSlice(f.b); ok {
+				setIP(e, ip, f.num == 2)
+			}
+		case f.num == 4 && f.kind == protowire.VarintType:
+			port := int32(f.n)
+			if port > math.MaxUint16 && p.bad == nil {
+				p.bad = badValue(ReasonEndpoint, name+".port", strconv.Itoa(int(port)), errPort)
+			}
+			e.Port = uint16(max(port, 0))
+		}
+		return nil
+	})
+}
+
+// annotation reads an Annotation. One without anything is none.
+func (p *protoSpan) annotation(msg field) error {
+	var micros uint64
+	var name string
+	err := readMessage(msg.b, msg.at, func(f field) error {
+		switch {
+		case f.num == 1 && f.kind == protowire.Fixed64Type:
+			micros = f.n
+		case f.bytesAt(2):
+			name = f.text()
+		}
+		return nil
+	})
+	if err != nil || micros == 0 && name == "" {
+		return err
+	}
+	at, ok := protoNanos(micros)
+	if !ok && p.bad == nil {
+		p.bad = protoTime(ReasonAnnotation, "annotation timestamp", micros)
+	}
+	p.d.eventsNow = append(p.d.eventsNow, spandrel.Event{Time: at, Name: name})
+	return nil
+}
+
+// tag reads an entry of the tags.
+func (p *protoSpan) tag(msg field) error {
+	var key, val string
+	err := readMessage(msg.b, msg.at, func(f field) error {
+		switch {
+		case f.bytesAt(1):
+			key = f.text()
+		case f.bytesAt(2):
+			val = f.text()
+		}
+		return nil
+	})
+	p.d.addTag(key, val)
+	return err
+}
+
+// finish gives the span its meaning and adds it to the batch.
+func (p *protoSpan) finish() *fieldError {
+	if bad := p.ids(); bad != nil {
+		return bad
+	}
+	start, ok := protoNanos(p.timestamp)
+	if !ok {
+		return protoTime(ReasonTimestamp, "timestamp", p.timestamp)
+	}
+	length, ok := protoNanos(p.duration)
+	if !ok || max(start, 0) > math.MaxInt64-max(length, 0) {
+		return protoTime(ReasonDuration, "duration", p.duration)
+	}
+	if p.bad != nil {
+		return p.bad
+	}
+	p.span.Start, p.span.Duration = max(start, 0), max(length, 0)
+	setShared(&p.span, p.shared)
+	p.d.finish(&p.span)
+	return nil
+}
+
+// ids sets the three ids.
+func (p *protoSpan) ids() *fieldError {
+	if len(p.traceID) == 0 {
+		return noTraceID
+	}
+	high, low, err := protoID(p.traceID, 16)
+	p.span.TraceID = spandrel.TraceID{High: high, Low: low}
+	if err == nil && p.span.TraceID.IsZero() {
+		err = errZero
+	}
+	if err != nil {
+		return badBytes(ReasonTraceID, "trace_id", p.traceID, err)
+	}
+	if len(p.id) == 0 {
+		return noSpanID
+	}
+	_, id, err := protoID(p.id, 8)
+	if err == nil && id == 0 {
+		err = errZero
+	}
+	if err != nil {
+		return badBytes(ReasonSpanID, "id", p.id, err)
+	}
+	_, parent, err := protoID(p.parent, 8)
+	if err != nil {
+		return badBytes(ReasonParentID, "parent_id", p.parent, err)
+	}
+	p.span.ID = spandrel.SpanID(id)
+	if parent != id {
+		p.span.ParentID = spandrel.SpanID(parent)
+	}
+	return nil
+}
+
+// protoID reads a big-endian number of size bytes; of longer ones the first
+// must be zero.
+func protoID(b []byte, size int) (high, low uint64, err error) {
+	for len(b) > size && b[0] == 0 {
+		b = b[1:]
+	}
+	if len(b) > size {
+		return 0, 0, errLong
+	}
+	for _, c := range b {
+		high, low = high<<8|low>>56, low<<8|uint64(c)
+	}
+	return high, low, nil
+}
+
+// badBytes is badValue of bytes.
+func badBytes(reason, name string, b []byte, err error) *fieldError {
+	return badValue(reason, name, fmt.Sprintf("%.40x", b), err)
+}
+
+// protoNanos is microseconds in nanoseconds. Negative ones are two's complement.
+func protoNanos(micros uint64) (int64, bool) {
+	n := int64(micros)
+	if n > maxMicros || n < -maxMicros {
+		return 0, false
+	}
+	return n * 1000, true
+}
+
+func protoTime(reason, name string, micros uint64) *fieldError {
+	return badTime(reason, name, value{number, strconv.FormatInt(int64(micros), 10)})
+}
