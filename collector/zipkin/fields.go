@@ -164,29 +164,37 @@ func nanos(v value) (int64, bool) {
 	if v.kind == absent || v.text == "" {
 		return 0, true
 	}
-	n, ok := integer(v)
+	n, _, ok := integer(v)
 	if !ok || n > maxMicros || n < -maxMicros {
 		return 0, false
 	}
 	return n * 1000, true
 }
 
-// integer is a number, or text that spells one in any JSON notation, rounded.
-func integer(v value) (int64, bool) {
+// integer is a number, or text that spells one in JSON's notation, rounded;
+// whole tells that there was nothing to round.
+func integer(v value) (n int64, whole, ok bool) {
 	if v.kind != number && v.kind != text {
-		return 0, false
+		return 0, false, false
 	}
 	if n, err := strconv.ParseInt(v.text, 10, 64); err == nil {
-		return n, true
+		return n, true, true
 	}
 	if strings.Trim(v.text, "+-.0123456789eE") != "" {
-		return 0, false // names, hexadecimal and underscores are Go's
+		return 0, false, false // names, hexadecimal and underscores are Go's
 	}
 	f, err := strconv.ParseFloat(v.text, 64)
-	if f = math.Round(f); err != nil || math.Abs(f) >= math.MaxInt64 {
-		return 0, false
+	if err != nil || math.Abs(f) >= math.MaxInt64 {
+		return 0, false, false
 	}
-	return int64(f), true
+	rounded := math.Round(f)
+	if before, after, _ := strings.Cut(v.text, "."); !strings.ContainsAny(v.text, "eE") {
+		// A float64 has no room for all digits of the time and of its fraction.
+		if n, err := strconv.ParseInt(before, 10, 64); err == nil && (after == "" || after[0] < '5') {
+			return n, strings.Trim(after, "0") == "", true
+		}
+	}
+	return int64(rounded), f == rounded, true
 }
 
 // scalar is a name as text; numbers and booleans are their text. Lists and
@@ -233,8 +241,8 @@ func (raw *rawEndpoint) endpoint(field string) (spandrel.Endpoint, *fieldError) 
 	if raw.port.text == "" || raw.port.text == "0" {
 		return e, nil
 	}
-	port, ok := integer(raw.port)
-	if !ok || port > math.MaxUint16 || strings.ContainsRune(raw.port.text, '.') && !whole(raw.port.text) {
+	port, whole, ok := integer(raw.port)
+	if !ok || !whole || port > math.MaxUint16 {
 		return e, badValue(ReasonEndpoint, field+".port", raw.port.text, errPort)
 	}
 	e.Port = uint16(max(port, 0))
@@ -242,12 +250,6 @@ func (raw *rawEndpoint) endpoint(field string) (spandrel.Endpoint, *fieldError) 
 }
 
 var errPort = fmt.Errorf("is no port from 0 to %d", math.MaxUint16)
-
-// whole reports whether the number has no fraction.
-func whole(s string) bool {
-	f, err := strconv.ParseFloat(s, 64)
-	return err == nil && f == math.Trunc(f)
-}
 
 // parseIP reads an address. The older form of IPv4 in IPv6, ::1.2.3.4, is IPv4.
 // Zones, brackets, ports and host names make it no address.
