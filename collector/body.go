@@ -1,0 +1,133 @@
+package collector
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+)
+
+var errTooLarge = errors.New("body too large")
+
+// firstRead is how much memory a body of unknown length gets at first.
+const firstRead = 16 << 10
+
+// maxPooled is the largest buffer kept for later bodies.
+const maxPooled = 1 << 20
+
+// buffers holds bodies between posts: spans alias them until they are stored.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func putBuffer(b *[]byte) {
+	if cap(*b) <= maxPooled {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
+
+// wire is a body as it comes from the network. It remembers how reading failed,
+// which readers above it may tell in other words.
+type wire struct {
+	io.Reader
+	err error
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
+// capped fails with errTooLarge after left bytes.
+type capped struct {
+	io.Reader
+	left int64
+	over *bool // set when it failed, whatever readers above it say
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if c.left -= int64(n); c.left < 0 {
+		*c.over = true
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+// firstSize is how much memory to ask for before reading the request's body.
+func firstSize(r *http.Request, codings []string) int64 {
+	if r.ContentLength >= 0 && len(codings) == 0 {
+		return r.ContentLength
+	}
+	return firstRead
+}
+
+// readBody appends the request's body, its codings undone, to dst, which has
+// room for what t holds. Its errors wrap errTooLarge, errBusy, errEncoding or
+// else come from the network; what it read until then is returned as well.
+func (c *Collector) readBody(w http.ResponseWriter, r *http.Request, codings []string, t *ticket, dst []byte) ([]byte, error) {
+	net := &wire{Reader: http.MaxBytesReader(w, r.Body, c.MaxBodyBytes)}
+	var src io.Reader = net
+	var d decoders
+	defer d.close()
+	var over bool
+	var err error
+	for i := len(codings) - 1; i >= 0 && err == nil; i-- {
+		if src, err = d.open(src, codings[i]); err == nil {
+			src = &capped{src, c.MaxBodyBytes, &over}
+		}
+	}
+	if err == nil {
+		dst, err = c.readAll(dst, src, t)
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		return dst, nil
+	case over || errors.As(net.err, &tooLarge):
+		return dst, errTooLarge
+	case net.err != nil:
+		return dst, net.err
+	}
+	return dst, err
+}
+
+// readAll appends src to dst, for which t holds memory: the buffer doubles as
+// needed, up to the largest body.
+func (c *Collector) readAll(dst []byte, src io.Reader, t *ticket) ([]byte, error) {
+	for {
+		if len(dst) == cap(dst) {
+			// Often the end is all that is missing: that takes no more memory.
+			var one [1]byte
+			n, err := src.Read(one[:])
+			if n == 0 && err == nil {
+				continue
+			}
+			if n > 0 {
+				size := min(max(2*int64(cap(dst)), firstRead), c.MaxBodyBytes+1)
+				if err := t.grow(size - int64(cap(dst))); err != nil {
+					return dst, err
+				}
+				dst = append(append(make([]byte, 0, size), dst...), one[0])
+			}
+			if err != nil {
+				return dst, noEOF(err)
+			}
+			continue
+		}
+		n, err := src.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		if err != nil {
+			return dst, noEOF(err)
+		}
+	}
+}
+
+func noEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}

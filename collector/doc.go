@@ -1,0 +1,24 @@
+// Package collector takes spans in: it admits posts, reads and decodes their
+// bodies, counts what they hold and hands it to a [storage.Writer].
+//
+//	POST → admission → bounded, decompressed body → decoder → Accept → Write → 202
+//
+// A post is answered with 202 only after Write returned nil. What cannot be
+// taken now is answered with 503 and Retry-After, what can never be taken with
+// another status and a sentence that says why.
+//
+// Memory is bounded: the bodies of all posts under way, decompressed, count
+// against Options.MaxInFlightBytes, and so do the spans made of them.
+//
+// # Counting
+//
+// Every span of a well-formed body is counted once, when its fate is known:
+//
+//	received = accepted + rejected + failed
+//
+// accepted spans are stored; rejected ones make no sense (by reason) and will
+// not be stored however often they are sent; failed ones could not be stored
+// (by reason) and may be sent again. The law holds for each format. By service
+// it holds too, but for rejected spans, whose service is not known: they are
+// received as those of service "__unknown".
+package collector
