@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/spandrel/spandrel"
 )
@@ -27,22 +28,20 @@ type batch struct {
 	tagsNow   []spandrel.Tag
 	eventsNow []spandrel.Event
 	order     []tagOrder
+}
 
-	// Their first arrays, large enough for most spans, live on the stack.
-	tagsBuf   [32]spandrel.Tag
-	eventsBuf [4]spandrel.Event
-	orderBuf  [32]tagOrder
+// room is the first arrays of what a batch has of the current span, large enough
+// for most spans, to live on a decoder's stack.
+type room struct {
+	tags   [32]spandrel.Tag
+	events [4]spandrel.Event
+	order  [32]tagOrder
 }
 
 // tagOrder stands for a tag while tags are sorted.
 type tagOrder struct {
 	prefix uint64 // the key's first 8 bytes, so that most comparisons are of integers
 	at     int    // in tagsNow
-}
-
-// scratch makes the buffers for tags and events those within b.
-func (b *batch) scratch() {
-	b.tagsNow, b.eventsNow, b.order = b.tagsBuf[:0], b.eventsBuf[:0], b.orderBuf[:0]
 }
 
 // reject records why the current element is none of ours. It fails when there
@@ -81,15 +80,17 @@ func (b *batch) takeTags() []spandrel.Tag {
 		return nil
 	}
 	b.sortTags()
-	to := b.tags.take(n, b.left, b.total)
-	for i, o := range b.order {
-		tag := &b.tagsNow[o.at]
-		if i+1 < n && b.order[i+1].prefix == o.prefix && b.tagsNow[b.order[i+1].at].Key == tag.Key {
-			continue
+	to := b.tags.take(n, b.left, b.total)[:n]
+	kept := 0
+	for i := range b.order {
+		o := &b.order[i]
+		if i > 0 && o.prefix == b.order[i-1].prefix && b.tagsNow[o.at].Key == to[kept-1].Key {
+			kept-- // the same key again
 		}
-		to = append(to, *tag)
+		to[kept] = b.tagsNow[o.at]
+		kept++
 	}
-	return b.tags.keep(to)
+	return b.tags.keep(to[:kept])
 }
 
 // sortTags fills b.order with the order of tagsNow by key, then by age. Few
@@ -128,9 +129,14 @@ func (b *batch) less(x, y tagOrder) bool {
 // keyPrefix orders like the key, as far as its first 8 bytes do: shorter keys
 // are filled up with zeros.
 func keyPrefix(key string) uint64 {
-	var p [8]byte
-	copy(p[:], key)
-	return binary.BigEndian.Uint64(p[:])
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(unsafe.Slice(unsafe.StringData(key), 8))
+	}
+	var p uint64
+	for i := range len(key) {
+		p |= uint64(key[i]) << (56 - 8*i)
+	}
+	return p
 }
 
 func (b *batch) takeEvents() []spandrel.Event {

@@ -13,7 +13,6 @@ import "github.com/spandrel/spandrel"
 // of its own, all of one id; the callee's are marked as shared. The rules are
 // those of OpenZipkin's converter.
 type converter struct {
-	d      *jsonDecoder
 	source spandrel.Span // ids, name, times and flags as sent
 	parts  []part        // at least one
 
@@ -46,20 +45,15 @@ func end(a *annotationV1) int64 {
 	return a.Time
 }
 
-// convert adds the spans to the batch.
-func (c *converter) convert(annotations []annotationV1, binaries []binaryV1) {
+// convert makes the parts.
+func (c *converter) convert(annotations []annotationV1, binaries []binaryV1) []part {
 	c.add(nil)
 	c.sort(annotations)
 	c.completeStarts()
 	c.call()
 	c.message()
 	c.binaries(binaries)
-	for i := range c.parts {
-		p := &c.parts[i]
-		c.d.tagsNow, c.d.eventsNow = p.tags, p.events
-		c.d.finish(&p.span)
-	}
-	c.d.scratch()
+	return c.parts
 }
 
 // add makes a part for the endpoint and returns its place.
@@ -94,28 +88,43 @@ func (c *converter) at(e *spandrel.Endpoint) *part {
 // sort puts the annotations that mark a side's begin or end in their fields, if
 // they have an endpoint, and makes events of all others.
 func (c *converter) sort(annotations []annotationV1) {
-	marks := map[string]struct {
-		at   **annotationV1
-		kind spandrel.Kind
-	}{
-		"cs": {&c.cs, spandrel.KindClient}, "cr": {&c.cr, spandrel.KindClient},
-		"sr": {&c.sr, spandrel.KindServer}, "ss": {&c.ss, spandrel.KindServer},
-		"ms": {&c.ms, spandrel.KindProducer}, "ws": {&c.ws, spandrel.KindNone},
-		"wr": {&c.wr, spandrel.KindNone}, "mr": {&c.mr, spandrel.KindConsumer},
-	}
 	for i := range annotations {
 		a := &annotations[i]
 		p := c.at(a.endpoint)
-		mark, ok := marks[a.Name]
-		if !ok || a.endpoint == nil {
+		mark, kind := c.mark(a.Name)
+		if mark == nil || a.endpoint == nil {
 			p.note(a)
 			continue
 		}
-		*mark.at = a
-		if mark.kind != spandrel.KindNone {
-			p.span.Kind = mark.kind
+		*mark = a
+		if kind != spandrel.KindNone {
+			p.span.Kind = kind
 		}
 	}
+}
+
+// mark is the field for annotations of the name, and the kind of span they
+// mark; nil for all other names.
+func (c *converter) mark(name string) (**annotationV1, spandrel.Kind) {
+	switch name {
+	case "cs":
+		return &c.cs, spandrel.KindClient
+	case "cr":
+		return &c.cr, spandrel.KindClient
+	case "sr":
+		return &c.sr, spandrel.KindServer
+	case "ss":
+		return &c.ss, spandrel.KindServer
+	case "ms":
+		return &c.ms, spandrel.KindProducer
+	case "mr":
+		return &c.mr, spandrel.KindConsumer
+	case "ws":
+		return &c.ws, spandrel.KindNone
+	case "wr":
+		return &c.wr, spandrel.KindNone
+	}
+	return nil, spandrel.KindNone
 }
 
 // completeStarts makes up the begin of a side whose end is just where the
@@ -232,12 +241,20 @@ func (c *converter) binaries(all []binaryV1) {
 	var ca, sa, ma *spandrel.Endpoint
 	for i := range all {
 		b := &all[i]
-		address := map[string]**spandrel.Endpoint{"ca": &ca, "sa": &sa, "ma": &ma}[b.key]
+		isAddress := b.key == "ca" || b.key == "sa" || b.key == "ma"
 		switch {
-		case address != nil && b.endpoint != nil:
-			*address = b.endpoint // its value is true, from old clients the text 1
-		case address != nil && b.value.text == "true":
+		case isAddress && b.endpoint == nil && b.value.text == "true":
 			// The address of nobody.
+		case isAddress && b.endpoint != nil:
+			// Its value is true, from old clients the text 1.
+			switch b.key {
+			case "ca":
+				ca = b.endpoint
+			case "sa":
+				sa = b.endpoint
+			case "ma":
+				ma = b.endpoint
+			}
 		case b.key == "lc" && b.value.text == "":
 			c.at(b.endpoint) // only says where
 		default:

@@ -28,6 +28,7 @@ import (
 //
 // A body without spans (empty, null, [], [null]) is not an error.
 func DecodeJSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
+	var r room
 	d := jsonDecoder{v1: v1}
 	d.src = body
 	if !utf8.Valid(body) {
@@ -40,7 +41,7 @@ func DecodeJSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandre
 		return nil, nil, nil
 	}
 	d.total = len(d.src)
-	d.scratch()
+	d.tagsNow, d.eventsNow, d.order = r.tags[:0], r.events[:0], r.order[:0]
 	d.list()
 	if d.next(); d.err == nil && d.pos < len(d.src) {
 		d.fail("the end after the list of spans")

@@ -35,10 +35,19 @@ import (
 // Its strings alias body as those of [DecodeJSON] do. Empty bytes are an empty
 // list. A span without bytes is rejected, and those after it are read.
 func DecodeProto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
+	var r room
 	var d protoDecoder
 	d.total = len(body)
-	d.scratch()
-	if err := readMessage(body, 0, d.listField); err != nil {
+	d.tagsNow, d.eventsNow, d.order = r.tags[:0], r.events[:0], r.order[:0]
+	for list := (message{rest: body}); list.next(&err); {
+		if f := &list.field; f.bytesAt(1) {
+			if err := d.span(f); err != nil {
+				return nil, nil, err
+			}
+			d.index++
+		}
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	return d.spans, d.rejected, nil
@@ -57,45 +66,54 @@ type field struct {
 	at   int
 }
 
-// readMessage calls do at each field of a message that begins at an offset.
-func readMessage(msg []byte, at int, do func(field) error) error {
-	for len(msg) > 0 {
-		f, n := readField(msg)
-		if n < 0 {
-			return fmt.Errorf("malformed protobuf in the field at byte %d: %w", at, protowire.ParseError(n))
-		}
-		msg, at = msg[n:], at+n
-		f.at = at - len(f.b)
-		if err := do(f); err != nil {
-			return err
-		}
-	}
-	return nil
+// message walks over the fields of a message.
+type message struct {
+	field        // the current one
+	rest  []byte // after it
+	at    int    // the offset of rest
 }
 
-// readField reads the field at the start of msg and its length, negative for
-// one of protowire's errors.
-func readField(msg []byte) (field, int) {
-	var f field
-	var key, n int
-	f.num, f.kind, key = protowire.ConsumeTag(msg)
-	if key < 0 {
-		return f, key
+// inside is the message that the field is.
+func (f *field) inside() message { return message{rest: f.b, at: f.at} }
+
+// next moves on to the next field, until the end or an error.
+func (m *message) next(err *error) bool {
+	if len(m.rest) == 0 || *err != nil {
+		return false
 	}
-	switch msg = msg[key:]; f.kind {
+	n := m.read()
+	if n < 0 {
+		*err = fmt.Errorf("malformed protobuf in the field at byte %d: %w", m.at, protowire.ParseError(n))
+		return false
+	}
+	m.rest, m.at = m.rest[n:], m.at+n
+	m.field.at = m.at - len(m.b)
+	return true
+}
+
+// read reads the field at the start of rest and returns its length, negative for
+// one of protowire's errors.
+func (m *message) read() int {
+	var key, n int
+	m.b = nil
+	m.num, m.kind, key = protowire.ConsumeTag(m.rest)
+	if key < 0 {
+		return key
+	}
+	switch rest := m.rest[key:]; m.kind {
 	case protowire.VarintType:
-		f.n, n = protowire.ConsumeVarint(msg)
+		m.n, n = protowire.ConsumeVarint(rest)
 	case protowire.Fixed64Type:
-		f.n, n = protowire.ConsumeFixed64(msg)
+		m.n, n = protowire.ConsumeFixed64(rest)
 	case protowire.BytesType:
-		f.b, n = protowire.ConsumeBytes(msg)
+		m.b, n = protowire.ConsumeBytes(rest)
 	default:
-		n = protowire.ConsumeFieldValue(f.num, f.kind, msg)
+		n = protowire.ConsumeFieldValue(m.num, m.kind, rest)
 	}
 	if n < 0 {
-		return f, n
+		return n
 	}
-	return f, key + n
+	return key + n
 }
 
 // bytesAt reports whether the field has the number and is bytes.
@@ -111,29 +129,35 @@ func (f *field) text() string {
 	return string(bytes.ToValidUTF8(f.b, []byte("\uFFFD")))
 }
 
-// listField takes a field of ListOfSpans.
-func (d *protoDecoder) listField(f field) error {
-	if !f.bytesAt(1) {
-		return nil
-	}
-	raw := protoSpan{d: d}
+// span reads a Span and adds it to the batch.
+func (d *protoDecoder) span(f *field) (err error) {
+	var p protoSpan
 	d.reset()
-	if err := readMessage(f.b, f.at, raw.field); err != nil {
+	for m := f.inside(); m.next(&err); {
+		switch m.kind {
+		case protowire.BytesType:
+			err = d.bytesField(&p, &m.field)
+		case protowire.Fixed64Type:
+			if m.num == 6 {
+				p.timestamp = m.n
+			}
+		case protowire.VarintType:
+			p.varintField(&m.field)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	d.left = d.total - f.at - len(f.b)
-	if bad := raw.finish(); bad != nil {
-		if err := d.reject(bad); err != nil {
-			return err
-		}
+	if bad := p.finish(); bad != nil {
+		return d.reject(bad)
 	}
-	d.index++
+	d.finish(&p.span)
 	return nil
 }
 
-// protoSpan is a span as far as it has been read.
+// protoSpan is a span as far as it has been read, but for its tags and events.
 type protoSpan struct {
-	d                   *protoDecoder
 	span                spandrel.Span // but for what follows
 	traceID, id, parent []byte
 	timestamp, duration uint64
@@ -141,35 +165,25 @@ type protoSpan struct {
 	bad                 *fieldError // what is wrong with an endpoint or an annotation
 }
 
-// field takes a field of Span.
-func (p *protoSpan) field(f field) error {
-	switch f.kind {
-	case protowire.BytesType:
-		return p.bytesField(f)
-	case protowire.Fixed64Type:
-		if f.num == 6 {
-			p.timestamp = f.n
+// varintField takes a field of Span that is a number.
+func (p *protoSpan) varintField(f *field) {
+	switch f.num {
+	case 4:
+		p.span.Kind = protoKind(f.n)
+	case 7:
+		p.duration = f.n
+	case 12:
+		p.span.Flags &^= spandrel.FlagDebug
+		if f.n != 0 {
+			p.span.Flags |= spandrel.FlagDebug
 		}
-	case protowire.VarintType:
-		switch f.num {
-		case 4:
-			p.span.Kind = protoKind(f.n)
-		case 7:
-			p.duration = f.n
-		case 12:
-			p.span.Flags &^= spandrel.FlagDebug
-			if f.n != 0 {
-				p.span.Flags |= spandrel.FlagDebug
-			}
-		case 13:
-			p.shared = f.n != 0
-		}
+	case 13:
+		p.shared = f.n != 0
 	}
-	return nil
 }
 
 // bytesField takes a field of Span that is bytes.
-func (p *protoSpan) bytesField(f field) error {
+func (d *protoDecoder) bytesField(p *protoSpan, f *field) error {
 	switch f.num {
 	case 1:
 		p.traceID = f.b
@@ -184,9 +198,9 @@ func (p *protoSpan) bytesField(f field) error {
 	case 9:
 		return p.endpoint(&p.span.Remote, "remote_endpoint", f)
 	case 10:
-		return p.annotation(f)
+		return d.annotation(p, f)
 	case 11:
-		return p.tag(f)
+		return d.tag(f)
 	}
 	return nil
 }
@@ -201,40 +215,39 @@ func protoKind(n uint64) spandrel.Kind {
 }
 
 // endpoint reads an Endpoint into e.
-func (p *protoSpan) endpoint(e *spandrel.Endpoint, name string, msg field) error {
-	return readMessage(msg.b, msg.at, func(f field) error {
+func (p *protoSpan) endpoint(e *spandrel.Endpoint, name string, f *field) (err error) {
+	for m := f.inside(); m.next(&err); {
 		switch {
-		case f.bytesAt(1):
-			e.Service = f.text()
-		case f.bytesAt(2), f.bytesAt(3):
+		case m.bytesAt(1):
+			e.Service = m.text()
+		case m.bytesAt(2), m.bytesAt(3):
 			// zipkin-go sends IPv4 in 16 bytes.
-			if ip, ok := netip.AddrFromSlice(f.b); ok {
-				setIP(e, ip, f.num == 2)
+			if ip, ok := netip.AddrFromSlice(m.b); ok {
+				setIP(e, ip, m.num == 2)
 			}
-		case f.num == 4 && f.kind == protowire.VarintType:
-			port := int32(f.n)
+		case m.num == 4 && m.kind == protowire.VarintType:
+			port := int32(m.n)
 			if port > math.MaxUint16 && p.bad == nil {
 				p.bad = badValue(ReasonEndpoint, name+".port", strconv.Itoa(int(port)), errPort)
 			}
 			e.Port = uint16(max(port, 0))
 		}
-		return nil
-	})
+	}
+	return err
 }
 
 // annotation reads an Annotation. One without anything is none.
-func (p *protoSpan) annotation(msg field) error {
+func (d *protoDecoder) annotation(p *protoSpan, f *field) (err error) {
 	var micros uint64
 	var name string
-	err := readMessage(msg.b, msg.at, func(f field) error {
+	for m := f.inside(); m.next(&err); {
 		switch {
-		case f.num == 1 && f.kind == protowire.Fixed64Type:
-			micros = f.n
-		case f.bytesAt(2):
-			name = f.text()
+		case m.num == 1 && m.kind == protowire.Fixed64Type:
+			micros = m.n
+		case m.bytesAt(2):
+			name = m.text()
 		}
-		return nil
-	})
+	}
 	if err != nil || micros == 0 && name == "" {
 		return err
 	}
@@ -242,27 +255,26 @@ func (p *protoSpan) annotation(msg field) error {
 	if !ok && p.bad == nil {
 		p.bad = protoTime(ReasonAnnotation, "annotation timestamp", micros)
 	}
-	p.d.eventsNow = append(p.d.eventsNow, spandrel.Event{Time: at, Name: name})
+	d.eventsNow = append(d.eventsNow, spandrel.Event{Time: at, Name: name})
 	return nil
 }
 
 // tag reads an entry of the tags.
-func (p *protoSpan) tag(msg field) error {
+func (d *protoDecoder) tag(f *field) (err error) {
 	var key, val string
-	err := readMessage(msg.b, msg.at, func(f field) error {
+	for m := f.inside(); m.next(&err); {
 		switch {
-		case f.bytesAt(1):
-			key = f.text()
-		case f.bytesAt(2):
-			val = f.text()
+		case m.bytesAt(1):
+			key = m.text()
+		case m.bytesAt(2):
+			val = m.text()
 		}
-		return nil
-	})
-	p.d.addTag(key, val)
+	}
+	d.addTag(key, val)
 	return err
 }
 
-// finish gives the span its meaning and adds it to the batch.
+// finish gives the span its meaning.
 func (p *protoSpan) finish() *fieldError {
 	if bad := p.ids(); bad != nil {
 		return bad
@@ -280,7 +292,6 @@ func (p *protoSpan) finish() *fieldError {
 	}
 	p.span.Start, p.span.Duration = max(start, 0), max(length, 0)
 	setShared(&p.span, p.shared)
-	p.d.finish(&p.span)
 	return nil
 }
 

@@ -53,14 +53,19 @@ func (d *jsonDecoder) spanV1() *fieldError {
 			d.skip(maxDepth)
 		}
 	}
-	c := converter{d: d}
+	var c converter
 	if bad2 := raw.common(&c.source, true); bad2 != nil {
 		return bad2
 	}
 	if bad != nil {
 		return bad
 	}
-	c.convert(annotations, binaries)
+	for _, p := range c.convert(annotations, binaries) {
+		d.reset()
+		d.tagsNow = append(d.tagsNow, p.tags...)
+		d.eventsNow = append(d.eventsNow, p.events...)
+		d.finish(&p.span)
+	}
 	return nil
 }
 
