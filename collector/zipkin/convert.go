@@ -1,6 +1,10 @@
 package zipkin
 
-import "github.com/spandrel/spandrel"
+import (
+	"fmt"
+
+	"github.com/spandrel/spandrel"
+)
 
 // converter makes spans of a span of version 1. There, one span could tell of
 // both sides of a call: annotations of two letters say when a side began and
@@ -45,15 +49,24 @@ func end(a *annotationV1) int64 {
 	return a.Time
 }
 
+// maxServices is how many services one span of version 1 may tell of; two are
+// usual, and each costs a comparison at each annotation.
+const maxServices = 32
+
+var errServices = &fieldError{ReasonEndpoint, fmt.Errorf("one span of more than %d services", maxServices)}
+
 // convert makes the parts.
-func (c *converter) convert(annotations []annotationV1, binaries []binaryV1) []part {
+func (c *converter) convert(annotations []annotationV1, binaries []binaryV1) ([]part, *fieldError) {
 	c.add(nil)
 	c.sort(annotations)
 	c.completeStarts()
 	c.call()
 	c.message()
 	c.binaries(binaries)
-	return c.parts
+	if len(c.parts) > maxServices {
+		return nil, errServices
+	}
+	return c.parts, nil
 }
 
 // add makes a part for the endpoint and returns its place.
@@ -82,7 +95,21 @@ func (c *converter) at(e *spandrel.Endpoint) *part {
 			return p
 		}
 	}
+	if len(c.parts) > maxServices {
+		return &c.parts[0] // too many already, the span will be rejected
+	}
 	return &c.parts[c.add(e)]
+}
+
+// of is the part of the endpoint's service that has the kind, if there is one:
+// a service that calls itself has two.
+func (c *converter) of(kind spandrel.Kind, e *spandrel.Endpoint) *part {
+	for i := range c.parts {
+		if p := &c.parts[i]; p.span.Kind == kind && sameService(p.span.Local, *e) {
+			return p
+		}
+	}
+	return c.at(e)
 }
 
 // sort puts the annotations that mark a side's begin or end in their fields, if
@@ -281,10 +308,11 @@ func (c *converter) addresses(ca, sa, ma *spandrel.Endpoint) {
 		c.callAddresses(ca, sa)
 	}
 	if ma != nil {
-		for _, a := range []*annotationV1{c.ms, c.mr} {
-			if a != nil {
-				c.at(a.endpoint).span.Remote = *ma
-			}
+		if c.ms != nil {
+			c.of(spandrel.KindProducer, c.ms.endpoint).span.Remote = *ma
+		}
+		if c.mr != nil {
+			c.of(spandrel.KindConsumer, c.mr.endpoint).span.Remote = *ma
 		}
 	}
 }
@@ -305,9 +333,9 @@ func (c *converter) callAddresses(ca, sa *spandrel.Endpoint) {
 		if sameService(remote, *server.endpoint) {
 			remote.Service = ""
 		}
-		c.at(server.endpoint).span.Remote = remote
+		c.of(spandrel.KindServer, server.endpoint).span.Remote = remote
 	}
 	if sa != nil && client != nil {
-		c.at(client.endpoint).span.Remote = *sa
+		c.of(spandrel.KindClient, client.endpoint).span.Remote = *sa
 	}
 }

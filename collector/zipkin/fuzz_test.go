@@ -84,18 +84,24 @@ func FuzzDecodeProto(f *testing.F) {
 // bounded runs decode and fails if it allocated far more than its input's size
 // allows; other goroutines of the test may add a little.
 func bounded(t *testing.T, size int, decode func()) {
-	var m runtime.MemStats
-	if size < 1<<10 { // reading the statistics stops the world
+	t.Helper()
+	if size < 1<<10 { // measuring stops the world
 		decode()
 		return
 	}
-	runtime.ReadMemStats(&m)
-	before := m.TotalAlloc
-	decode()
-	runtime.ReadMemStats(&m)
-	if used := m.TotalAlloc - before; used > uint64(1<<20+200*size) {
+	if used := allocated(decode); used > uint64(1<<20+200*size) {
 		t.Errorf("%d bytes made it allocate %d", size, used)
 	}
+}
+
+// allocated is how many bytes are allocated while f runs.
+func allocated(f func()) uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before := m.TotalAlloc
+	f()
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc - before
 }
 
 // strictJSON is the body without the leniencies that DecodeJSON documents: no

@@ -17,7 +17,7 @@ import (
 //
 // The strings of the spans alias body, which must not change while they are in
 // use; [spandrel.Span.Clone] makes a span independent. A body of n bytes can
-// make spans of at most 40 n bytes, Envoy's make about 1.2 n.
+// make spans of some 40 n bytes at most, Envoy's make about 1.5 n.
 //
 // Order of fields, white space and unknown fields do not matter. A null is the
 // same as no field. Of a field given twice the last counts, but tags and

@@ -161,7 +161,7 @@ var fieldCases = []struct {
 	{name: "shared null", fields: `"shared":null`},
 	{name: "literals in upper case", fields: `"debug":TRUE,"shared":False,"name":NULL`, want: func(s *spandrel.Span) { s.Flags = spandrel.FlagDebug }},
 
-	{name: "unknown fields of all kinds", fields: `"x":1,"y":{"traceId":"9","a":[{"b":[]}]},"z":[1,"]",null],"":"\u0041\\"`},
+	{name: "unknown fields of all kinds", fields: `"x":1,"y":{"traceId":"9","a":[{"b":[]}]},"z":[1,"]",null,false,true],"":"\u0041\\"`},
 	{name: "a field name with an escape", fields: `"na\u006de":"x"`, want: func(s *spandrel.Span) { s.Name = "x" }},
 	{name: "a span without its list of binary annotations", fields: `"binaryAnnotations":null`},
 }
@@ -277,6 +277,7 @@ var bodyCases = []struct {
 	{name: "string ends in a backslash", body: `["\`, err: `ends at byte 3`},
 	{name: "unknown escape", body: `["\x41"]`, err: `expected an escape, found 'x'`},
 	{name: "short unicode escape", body: `["\u12"]`, err: `expected four hexadecimal digits`},
+	{name: "unicode escape at the end", body: `["\u12`, err: `expected four hexadecimal digits`},
 	{name: "unicode escape not hexadecimal", body: `["\u12g4"]`, err: `expected four hexadecimal digits`},
 	{name: "number with a leading zero", body: `[{"x":01}]`, err: `at byte 7: expected "," or "}"`},
 	{name: "number without digits", body: `[{"x":-}]`, err: `expected a digit`},

@@ -203,3 +203,53 @@ func TestSpansShareNoRoomToGrow(t *testing.T) {
 		t.Errorf("after appending -, before +:\n%s", diff)
 	}
 }
+
+// TestDecodingAllocatesPerBodyNotPerSpan: a body's spans, tags and events have
+// one array each, and there is one for working in.
+func TestDecodingAllocatesPerBodyNotPerSpan(t *testing.T) {
+	for _, body := range postBodies(t, "bookinfo") {
+		allocs := testing.AllocsPerRun(10, func() {
+			if _, _, err := DecodeJSON(body, false); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocs > 7 {
+			t.Errorf("%v allocations for a body of %d bytes", allocs, len(body))
+		}
+	}
+}
+
+// TestLargeBodiesTakeMemoryInProportion: one span of many tags, many spans of
+// few, and a first span that is unlike the rest, which sizes are guessed from.
+func TestLargeBodiesTakeMemoryInProportion(t *testing.T) {
+	var many strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&many, `,"%d":0`, i)
+	}
+	wide := with(`"tags":{"a":0` + many.String() + `}`)
+	for _, c := range []struct {
+		name, body        string
+		spans, tags, most int // most bytes allocated for a byte of the body
+	}{
+		{"one span of many tags", wide, 1, 20_001, 60},
+		{"many spans", "[" + strings.Repeat(with("")+",", 20_000) + "null]", 20_000, 0, 80},
+		{"a large span first", "[" + wide + strings.Repeat(","+with(`"tags":{"a":0}`), 1000) + "]", 1001, 21_001, 60},
+		{"a small span first", "[" + with("") + "," + wide + "]", 2, 20_001, 60},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			body := []byte(c.body)
+			var spans []spandrel.Span
+			used := allocated(func() { spans, _, _ = DecodeJSON(body, false) })
+			n := 0
+			for i := range spans {
+				n += len(spans[i].Tags)
+			}
+			if len(spans) != c.spans || n != c.tags {
+				t.Errorf("got %d spans with %d tags, want %d with %d", len(spans), n, c.spans, c.tags)
+			}
+			if got := int(used) / len(body); got > c.most {
+				t.Errorf("allocated %d bytes for each of the body, want at most %d", got, c.most)
+			}
+		})
+	}
+}

@@ -60,13 +60,15 @@ func (d *jsonDecoder) spanV1() *fieldError {
 	if bad != nil {
 		return bad
 	}
-	for _, p := range c.convert(annotations, binaries) {
+	parts, bad := c.convert(annotations, binaries)
+	for i := range parts {
+		p := &parts[i]
 		d.reset()
 		d.tagsNow = append(d.tagsNow, p.tags...)
 		d.eventsNow = append(d.eventsNow, p.events...)
 		d.finish(&p.span)
 	}
-	return nil
+	return bad
 }
 
 // objects reads a list whose elements are objects, at each of which it calls

@@ -155,6 +155,11 @@ var v1Cases = []struct {
 	{"producer and consumer of one service", "", "199 ms F; 238 ws F; 403 wr F; 406 mr F", "",
 		[]spandrel.Span{side(producer, frontend, nobody, 199, 39), side(consumer, frontend, nobody, 403, 3, shared)}},
 	{"addresses alone", "", "", "ca=@ F; sa=@ B", []spandrel.Span{side(none, frontend, backend, 0, 0)}},
+	{"addresses of a service that calls itself", timed, "199 cs F; 250 sr F; 350 ss F; 406 cr F", "ca=@ FP; sa=@ B",
+		[]spandrel.Span{side(client, frontend, backend, 199, 207), side(server, frontend, unnamed(port(frontend, 63840)), 250, 100, shared)}},
+	{"client that is a producer too, the last kind counts", timed, "199 cs F; 406 cr F; 410 ms F", "sa=@ B", []spandrel.Span{side(producer, frontend, backend, 199, 207)}},
+	{"broker of a service that sends to itself", "", "199 ms F; 403 mr F", "ma=@ K",
+		[]spandrel.Span{side(producer, frontend, kafka, 199, 0), side(consumer, frontend, kafka, 403, 0, shared)}},
 	{"data without endpoint goes to the first span", "", "199 foo F; 238 bar F; 250 baz B; 350 qux B; 403 missing -", "foo=bar F; baz=qux B; missing= -",
 		[]spandrel.Span{
 			side(none, frontend, nobody, 0, 0, events(199, "foo", 238, "bar", 403, "missing"), tags("foo", "bar", "missing", "")),
@@ -200,14 +205,15 @@ func TestV1(t *testing.T) {
 }
 
 func TestV1ValuesThatAreNotText(t *testing.T) {
-	body := `{"traceId":"1","id":"2","binaryAnnotations":[
-		{"key":"num","value":1.5,"type":"DOUBLE"},{"key":"yes","value":true},{"key":"nil","value":null},{"key":"none"},
+	body := `{"traceId":"1","id":"2","annotations":[{"timestamp":1,"value":7,"x":{}}],"binaryAnnotations":[
+		{"key":"num","value":1.5,"type":"DOUBLE"},{"key":"yes","value":true},{"key":"nil","value":null},{"key":"none","y":0},
 		{"key":"obj","value":{"a": [1, 2]}}, null, {"key":"","value":"empty"}]}`
 	got, rejected, err := DecodeJSON([]byte(body), true)
 	if err != nil || rejected != nil {
 		t.Fatal(rejected, err)
 	}
 	want := []spandrel.Span{minimal(func(s *spandrel.Span) {
+		s.Events = events(1, "7")
 		s.Tags = tags("", "empty", "nil", "", "none", "", "num", "1.5", "obj", `{"a":[1,2]}`, "yes", "true")
 	})}
 	if diff := gocmp.Diff(got, want, comparing); diff != "" {
@@ -245,6 +251,23 @@ func TestV1RejectsWhatMakesNoSense(t *testing.T) {
 				t.Errorf("got -, want +:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestV1SpanOfVeryManyServicesIsRejected(t *testing.T) {
+	annotations := func(n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`{"timestamp":1,"value":"cs","endpoint":{"serviceName":"s%d"}}`, i))
+		}
+		return with(`"annotations":[` + strings.Join(all, ",") + `]`)
+	}
+	spans, rejected, err := DecodeJSON([]byte("["+annotations(maxServices)+","+annotations(10*maxServices)+"]"), true)
+	if err != nil || len(spans) != maxServices {
+		t.Errorf("%d spans, %v, want %d", len(spans), err, maxServices)
+	}
+	if diff := gocmp.Diff(reasons(t, rejected), []string{ReasonEndpoint}); diff != "" {
+		t.Errorf("got -, want +:\n%s", diff)
 	}
 }
 
