@@ -1,0 +1,248 @@
+package badger
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/storage"
+)
+
+const (
+	// maxGroup bounds the rows of one WAL record, in bytes; a single larger
+	// request makes a record of its own.
+	maxGroup = 4 << 20
+	// maxFrozen is how many heads may wait to be flushed before writes wait.
+	maxFrozen = 2
+)
+
+// request is one call of Write on its way to disk.
+type request struct {
+	rows []byte
+	n    int
+	done chan error // capacity 1
+	at   time.Time
+}
+
+// queue holds the requests that the next commit groups will be made of.
+type queue struct {
+	mu      sync.Mutex // guards all below
+	waiting []*request
+	bytes   int64
+	closed  bool
+
+	wake chan struct{} // capacity 1: something has changed
+}
+
+// Write implements storage.Writer. All that arrives while the disk is busy
+// with one commit group becomes the next.
+func (s *Store) Write(ctx context.Context, spans []spandrel.Span) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(spans) == 0 {
+		return nil
+	}
+	r := &request{n: len(spans), done: make(chan error, 1), at: time.Now()}
+	r.rows = make([]byte, 0, 768*len(spans))
+	for i := range spans {
+		r.rows = appendRow(r.rows, &spans[i])
+	}
+	if err := s.enqueue(r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) enqueue(r *request) error {
+	q := &s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return storage.ErrClosed
+	}
+	size := int64(len(r.rows))
+	if q.bytes > 0 && q.bytes+size > s.o.Sizes.QueueBytes {
+		s.m.overloads.Inc()
+		return fmt.Errorf("%w: %d MiB of spans wait to be committed", storage.ErrOverloaded, q.bytes>>20)
+	}
+	q.bytes += size
+	q.waiting = append(q.waiting, r)
+	s.m.queueBytes.Set(float64(q.bytes))
+	q.signal()
+	return nil
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes the next group from the queue.
+func (q *queue) take() (group []*request, bytes int, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for n < len(q.waiting) && (n == 0 || bytes+len(q.waiting[n].rows) <= maxGroup) {
+		bytes += len(q.waiting[n].rows)
+		n++
+	}
+	group = q.waiting[:n:n]
+	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
+		q.waiting = nil
+	}
+	return group, bytes, q.closed
+}
+
+// settle answers the group's requests.
+func (s *Store) settle(group []*request, err error) {
+	q := &s.queue
+	q.mu.Lock()
+	for _, r := range group {
+		q.bytes -= int64(len(r.rows))
+	}
+	s.m.queueBytes.Set(float64(q.bytes))
+	q.mu.Unlock()
+	for _, r := range group {
+		r.done <- err
+	}
+}
+
+// commitLoop is the committer goroutine, the only one that uses the WAL. It
+// ends when the queue is closed and empty.
+func (s *Store) commitLoop() {
+	defer close(s.committed)
+	period := time.Second
+	if s.o.SyncInterval > 0 {
+		period = min(period, s.o.SyncInterval)
+	}
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	var rows []byte
+	for {
+		select {
+		case <-tick.C:
+			s.tendWAL()
+		default:
+		}
+		group, bytes, closed := s.queue.take()
+		switch {
+		case len(group) > 0:
+			if cap(rows) > 2*maxGroup {
+				rows = nil
+			}
+			rows = rows[:0]
+			for _, r := range group {
+				rows = append(rows, r.rows...)
+			}
+			s.settle(group, s.commit(group, rows))
+			s.m.bytesWritten.Add(float64(bytes))
+		case closed:
+			return
+		default:
+			select {
+			case <-s.queue.wake:
+			case <-tick.C:
+				s.tendWAL()
+			}
+		}
+		if err := s.wal.trim(s.applied.Load(), false); err != nil {
+			s.log.Warn("removing a write-ahead log file", "error", err)
+		}
+	}
+}
+
+// commit makes a group durable and visible.
+func (s *Store) commit(group []*request, rows []byte) error {
+	if err := s.waitForRoom(); err != nil {
+		return err
+	}
+	s.lsn++ // also after an error: the record may be on disk
+	if err := s.wal.commit(newRecord(s.lsn, rows), s.o.SyncInterval == 0); err != nil {
+		s.health.set(troubleWAL, err)
+		return err
+	}
+	s.health.set(troubleWAL, nil)
+	groups := make([][]byte, len(group))
+	for i, r := range group {
+		groups[i] = r.rows
+	}
+	added, err := s.insert(s.lsn, groups...)
+	s.m.spansStored.Add(float64(added))
+	s.m.commitSeconds.Observe(time.Since(group[0].at).Seconds())
+	return err
+}
+
+// insert puts rows into the active head and freezes that when it is full.
+func (s *Store) insert(lsn uint64, groups ...[]byte) (added int, err error) {
+	s.insertMu.Lock()
+	defer s.insertMu.Unlock()
+	added, fresh, err := s.active.insert(lsn, groups...)
+	s.catalog.add(s.active, fresh)
+	rows, bytes := s.active.size()
+	if rows >= s.o.Sizes.HeadSpans || bytes >= s.o.Sizes.HeadBytes {
+		s.freezeLocked()
+	}
+	return added, err
+}
+
+// freeze makes the active head ready to be flushed, if it has any spans.
+func (s *Store) freeze() {
+	s.insertMu.Lock()
+	defer s.insertMu.Unlock()
+	s.freezeLocked()
+}
+
+func (s *Store) freezeLocked() {
+	if rows, _ := s.active.size(); rows == 0 {
+		return
+	}
+	s.active = newHead(s.o.Now())
+	s.publish(func(parts []*snapshot, heads []*head) ([]*snapshot, []*head) { return parts, append(heads, s.active) })
+	s.wakeFlusher()
+}
+
+// waitForRoom waits until few enough heads wait to be flushed.
+func (s *Store) waitForRoom() error {
+	for {
+		if s.frozen() <= maxFrozen {
+			return nil
+		}
+		if err := s.health.get(troubleFlush); err != nil {
+			return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
+		}
+		<-s.room
+	}
+}
+
+// frozen counts the heads that wait to be flushed.
+func (s *Store) frozen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.current.heads) - 1
+}
+
+// tendWAL does what is due now and then: the sync of SyncInterval, and a try
+// whether a WAL that failed works again.
+func (s *Store) tendWAL() {
+	var err error
+	switch {
+	case s.health.get(troubleWAL) != nil:
+		err = s.wal.startOver()
+	default:
+		err = s.wal.syncPending()
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
+	}
+	s.health.set(troubleWAL, err)
+}

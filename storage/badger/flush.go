@@ -1,0 +1,277 @@
+package badger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/spandrel/spandrel"
+)
+
+const (
+	// maxFlushTraces and maxFlushRows bound one transaction; a head rarely
+	// needs more than one.
+	maxFlushTraces = 10_000
+	maxFlushRows   = 50_000
+
+	// outlier is how far from now spans start that go to a segment of their
+	// own, so that one wrong clock does not widen all segments.
+	outlier = time.Hour
+)
+
+// flushHead moves a head to segments of the open partition. It can be tried
+// again after an error: spans that are stored already are not stored twice.
+func (s *Store) flushHead(h *head) error {
+	began := s.o.Now()
+	p, err := s.partitionForFlush(began)
+	if err != nil {
+		return err
+	}
+	v := h.view()
+	todo := v.traces()
+	for first := true; first || len(todo) > 0; first = false {
+		n, rows := 0, 0
+		for n < len(todo) && n < maxFlushTraces && (n == 0 || rows+len(todo[n].rows) <= maxFlushRows) {
+			rows += len(todo[n].rows)
+			n++
+		}
+		f := &flush{store: s, p: p, view: &v, now: began, minutes: make(map[callKey]callCount)}
+		if n == len(todo) {
+			f.applied = h.lastLSN
+		}
+		if err := f.run(todo[:n]); err != nil {
+			return err
+		}
+		todo = todo[n:]
+	}
+	s.publish(func(parts []*snapshot, heads []*head) ([]*snapshot, []*head) {
+		heads = slices.DeleteFunc(heads, func(o *head) bool { return o == h })
+		return replaceSnapshot(parts, p.snapshot()), heads
+	})
+	s.catalog.drop(h)
+	s.applied.Store(h.lastLSN)
+	s.m.flushed(s.o.Now().Sub(began))
+	return nil
+}
+
+// flush is one transaction that stores some traces of a head.
+type flush struct {
+	store   *Store
+	p       *partition
+	view    *headView
+	now     time.Time
+	applied uint64 // 0 = more of the head is to come
+
+	txn      *badger.Txn
+	builders [2]*segmentBuilder // normal, outliers
+	ids      [2]uint32          // of the segments
+	ops      [2]map[opKey]struct{}
+	spans    []spandrel.Span // reused
+	minutes  map[callKey]callCount
+}
+
+func (f *flush) run(traces []headTrace) error {
+	f.txn = f.p.db.NewTransaction(true)
+	defer f.txn.Discard()
+	next := uint32(0)
+	if n := len(f.p.segments); n > 0 {
+		next = f.p.segments[n-1].id + 1
+	}
+	for i := range f.builders {
+		f.builders[i], f.ids[i], f.ops[i] = newSegmentBuilder(), next+uint32(i), make(map[opKey]struct{})
+	}
+	for _, t := range traces {
+		if err := f.addTrace(t); err != nil {
+			return err
+		}
+	}
+	infos, ops, err := f.setSegments()
+	if err != nil {
+		return err
+	}
+	if err := f.setMinutes(); err != nil {
+		return err
+	}
+	applied := max(f.applied, f.p.applied)
+	if err := f.txn.Set([]byte{keyMeta}, appendMeta(applied, f.now)); err != nil {
+		return err
+	}
+	if err := f.txn.Commit(); err != nil {
+		return fmt.Errorf("committing a segment: %w", err)
+	}
+	f.p.segments = append(f.p.segments, infos...)
+	f.p.applied, f.p.newest = applied, f.now
+	f.store.catalog.add(f.p, ops)
+	return nil
+}
+
+// addTrace adds the spans of a trace that are not stored yet to the segments
+// and the calls that they make to the minutes.
+func (f *flush) addTrace(t headTrace) error {
+	spans := f.decode(t.rows)
+	stored, refs, err := f.store.storedSpans(f.txn, t.id)
+	if err != nil {
+		return err
+	}
+	if len(stored) > 0 {
+		spans = dropStored(spans, stored)
+	}
+	if len(spans) == 0 {
+		return nil
+	}
+	addCallDelta(f.minutes, stored, spans, f.p.names.id)
+	for i, b := range f.builders {
+		ref := rowsRef{segment: f.ids[i]}
+		for k := range spans {
+			if sp := &spans[k]; f.isOutlier(sp) == (i == 1) {
+				if row := b.add(sp); ref.n == 0 {
+					ref.first = row
+				}
+				ref.n++
+				f.ops[i][opKey{sp.Service(), sp.Name, sp.Kind}] = struct{}{}
+			}
+		}
+		if ref.n > 0 {
+			refs = appendRowsRef(refs, ref)
+		}
+	}
+	return f.txn.Set(traceKey(t.id), refs)
+}
+
+func (f *flush) isOutlier(s *spandrel.Span) bool {
+	now := f.now.UnixNano()
+	return s.Start < now-int64(outlier) || s.Start > now+int64(outlier)
+}
+
+// decode makes spans of rows of the head, in memory that the next call reuses.
+func (f *flush) decode(rows []int32) []spandrel.Span {
+	f.spans = f.spans[:min(len(rows), cap(f.spans))]
+	for len(f.spans) < len(rows) {
+		f.spans = append(f.spans, spandrel.Span{})
+	}
+	for i, at := range rows {
+		_ = f.view.rows[at].decode(&f.spans[i]) // checked when it came
+	}
+	return f.spans
+}
+
+// dropStored removes the spans that are Equal to a stored one.
+func dropStored(spans, stored []spandrel.Span) []spandrel.Span {
+	byID := make(map[spandrel.SpanID][]*spandrel.Span, len(stored))
+	for i := range stored {
+		id := stored[i].ID
+		byID[id] = append(byID[id], &stored[i])
+	}
+	return slices.DeleteFunc(slices.Clone(spans), func(s spandrel.Span) bool {
+		return slices.ContainsFunc(byID[s.ID], s.Equal)
+	})
+}
+
+// storedSpans reads all spans of a trace from segments, those committed in
+// this flush included, and its index entry in the open partition. Spans that
+// cannot be read are left out.
+func (s *Store) storedSpans(open *badger.Txn, id spandrel.TraceID) (spans []spandrel.Span, raw []byte, err error) {
+	refs, raw, err := traceRefs(open, id)
+	if err != nil && !errors.Is(err, errSegment) {
+		return nil, nil, err
+	}
+	spans = s.readRefs(open, s.open.dir, id, refs, nil)
+	for _, p := range s.partitions() {
+		if p == s.open || p.filter != nil && !p.filter.Contains(hashID(id)) {
+			continue
+		}
+		txn := p.db.NewTransaction(false)
+		refs, _, err := traceRefs(txn, id)
+		if err == nil {
+			spans = s.readRefs(txn, p.dir, id, refs, spans)
+		}
+		txn.Discard()
+	}
+	return spans, raw, nil
+}
+
+// setSegments puts the segments that have rows into the transaction.
+func (f *flush) setSegments() (infos []segmentInfo, fresh []opKey, err error) {
+	for i, b := range f.builders {
+		if b.rows() == 0 {
+			continue
+		}
+		seg, span, err := b.finish()
+		if err != nil {
+			return nil, nil, err
+		}
+		info := segmentInfo{f.ids[i], span, b.foot.rows, b.foot.traces, int64(len(seg))}
+		ops := make([]opKey, 0, len(f.ops[i]))
+		for k := range f.ops[i] {
+			ops = append(ops, k)
+		}
+		ops = f.store.catalog.unknown(f.p, ops)
+		if err := f.txn.Set(segmentKey(keySegment, info.id), seg); err != nil {
+			return nil, nil, err
+		}
+		if err := f.txn.Set(segmentKey(keyRegistry, info.id), appendRegistry(info, ops)); err != nil {
+			return nil, nil, err
+		}
+		infos, fresh = append(infos, info), append(fresh, ops...)
+	}
+	for i := range fresh {
+		fresh[i].service, fresh[i].name = cloneText(fresh[i].service), cloneText(fresh[i].name)
+	}
+	return infos, fresh, nil
+}
+
+// setMinutes adds the calls to what the partition has of their minutes.
+func (f *flush) setMinutes() error {
+	byMinute := make(map[int64]map[callKey]callCount)
+	for k, n := range f.minutes {
+		if byMinute[k.minute] == nil {
+			byMinute[k.minute] = make(map[callKey]callCount)
+		}
+		byMinute[k.minute][k] = n
+	}
+	for minute, calls := range byMinute {
+		b, err := get(f.txn, minuteKey(minute))
+		if err != nil {
+			return err
+		}
+		if err := eachCall(b, minute, func(k callKey, n callCount) { calls[k] = calls[k].plus(n) }); err != nil {
+			f.store.corrupt(f.p.dir, err)
+		}
+		if err := f.txn.Set(minuteKey(minute), appendCalls(nil, calls)); err != nil {
+			return err
+		}
+	}
+	if len(byMinute) == 0 {
+		return nil
+	}
+	return f.txn.Set([]byte{keyNames}, appendDictionary(nil, f.p.names.names))
+}
+
+// appendCalls appends, for each pair of services: parent, child, calls, errors.
+func appendCalls(b []byte, calls map[callKey]callCount) []byte {
+	for k, n := range calls {
+		b = binary.AppendUvarint(b, uint64(k.parent))
+		b = binary.AppendUvarint(b, uint64(k.child))
+		b = binary.AppendVarint(b, n.calls)
+		b = binary.AppendVarint(b, n.errors)
+	}
+	return b
+}
+
+// eachCall reads what appendCalls wrote.
+func eachCall(b []byte, minute int64, yield func(callKey, callCount)) error {
+	d := decoder{b: b}
+	for len(d.b) > 0 {
+		k := callKey{minute, uint32(d.size()), uint32(d.size())}
+		n := callCount{d.varint(), d.varint()}
+		if d.bad {
+			return corruption("minute", errRow)
+		}
+		yield(k, n)
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package badger
+
+import (
+	"encoding/binary"
+
+	"github.com/spandrel/spandrel"
+)
+
+// segmentBuilder turns spans into a segment. The spans of a trace must be
+// added one after another; texts of spans must live until finish.
+type segmentBuilder struct {
+	foot    footer
+	out     []byte
+	trace   spandrel.TraceID
+	counts  []uint32 // rows of each trace
+	traces  []byte   // ids of the traces
+	inTrace int      // rows of the current trace in the current page
+
+	// the current page
+	ids       []spandrel.SpanID
+	parents   []byte
+	starts    []int64
+	durations []int64
+	raw       []byte // scratch
+
+	columns []*columnBuilder
+	tags    map[tagColumn]int // place in columns
+	shapes  shapeNode
+	local   lastEndpoint
+	remote  lastEndpoint
+	scratch []byte
+}
+
+type tagColumn struct {
+	key  string
+	kind spandrel.ValueKind
+}
+
+// shapeNode is a node of the trie of tag key lists: most spans walk a path
+// that was walked before, without any hashing.
+type shapeNode struct {
+	tagColumn
+	column int
+	shape  string // the value of colShape that ends here, "" = none did
+	next   []*shapeNode
+}
+
+// lastEndpoint remembers an endpoint's bytes.
+type lastEndpoint struct {
+	endpoint spandrel.Endpoint
+	value    string
+}
+
+// maxParentDistance is how far back, in rows, a parent is looked for.
+const maxParentDistance = 64
+
+func newSegmentBuilder() *segmentBuilder {
+	b := &segmentBuilder{out: []byte(segmentMagic), tags: make(map[tagColumn]int)}
+	b.foot.span, b.foot.duration = noTime, noTime
+	for range fixedColumns {
+		b.columns = append(b.columns, newColumnBuilder("", 0))
+	}
+	return b
+}
+
+func (b *segmentBuilder) rows() int { return b.foot.rows }
+
+// add appends a row and returns its number.
+func (b *segmentBuilder) add(s *spandrel.Span) int {
+	if b.foot.rows > 0 && b.foot.rows%pageRows == 0 {
+		b.cutPage()
+	}
+	if s.TraceID != b.trace || b.foot.rows == 0 {
+		b.trace = s.TraceID
+		b.traces = binary.BigEndian.AppendUint64(b.traces, s.TraceID.High)
+		b.traces = binary.BigEndian.AppendUint64(b.traces, s.TraceID.Low)
+		b.counts = append(b.counts, 0)
+		b.inTrace = 0
+	}
+	b.counts[len(b.counts)-1]++
+	b.addNumbers(s)
+	b.addColumns(s)
+	b.inTrace++
+	b.foot.rows++
+	b.foot.span.add(s.Start)
+	b.foot.duration.add(s.Duration)
+	return b.foot.rows - 1
+}
+
+func (b *segmentBuilder) addNumbers(s *spandrel.Span) {
+	b.parents = b.appendParent(b.parents, s.ParentID)
+	b.ids = append(b.ids, s.ID)
+	b.starts = append(b.starts, s.Start)
+	b.durations = append(b.durations, s.Duration)
+}
+
+// appendParent appends 0 for none, 1 and the id, or 1 + the distance to a row
+// before in the same page and trace that has the id.
+func (b *segmentBuilder) appendParent(to []byte, parent spandrel.SpanID) []byte {
+	if parent == 0 {
+		return append(to, 0)
+	}
+	n := len(b.ids)
+	for d := 1; d <= min(b.inTrace, maxParentDistance); d++ {
+		if b.ids[n-d] == parent {
+			return append(to, byte(1+d))
+		}
+	}
+	return binary.BigEndian.AppendUint64(append(to, 1), uint64(parent))
+}
+
+func (b *segmentBuilder) addColumns(s *spandrel.Span) {
+	page := b.foot.rows / pageRows
+	facts := [3]byte{byte(s.Kind), byte(s.Flags), byte(s.Status)}
+	b.columns[colFacts].addBytes(page, facts[:])
+	b.columns[colService].add(page, s.Local.Service)
+	b.columns[colName].add(page, s.Name)
+	b.columns[colLocal].add(page, b.local.bytesOf(&s.Local))
+	b.columns[colRemoteService].add(page, s.Remote.Service)
+	b.columns[colRemote].add(page, b.remote.bytesOf(&s.Remote))
+	b.scratch = b.scratch[:0]
+	if len(s.Resource) > 0 {
+		b.scratch = appendTags(b.scratch, s.Resource)
+	}
+	b.columns[colResource].addBytes(page, b.scratch)
+	b.scratch = b.scratch[:0]
+	if mask := maskOf(s) &^ (hasEvents - 1) &^ hasResource; mask != 0 {
+		b.scratch = appendRare(binary.LittleEndian.AppendUint16(b.scratch, mask), s, mask, s.Start)
+	}
+	b.columns[colRest].addBytes(page, b.scratch)
+	b.columns[colShape].add(page, b.addTags(page, s.Tags))
+}
+
+// addTags adds the tags to their columns and returns the shape: the columns'
+// numbers in order, counted from the first tag column, as uvarints.
+func (b *segmentBuilder) addTags(page int, tags []spandrel.Tag) string {
+	node := &b.shapes
+	for i := range tags {
+		t := &tags[i]
+		node = node.step(t.Key, t.Value.Kind(), b)
+		b.columns[node.column].add(page, t.Value.Raw())
+	}
+	if node.shape == "" && len(tags) > 0 {
+		var shape []byte
+		for i := range tags {
+			at := b.tags[tagColumn{tags[i].Key, tags[i].Value.Kind()}]
+			shape = binary.AppendUvarint(shape, uint64(at-fixedColumns))
+		}
+		node.shape = string(shape)
+	}
+	return node.shape
+}
+
+func (n *shapeNode) step(key string, kind spandrel.ValueKind, b *segmentBuilder) *shapeNode {
+	for i, next := range n.next {
+		if next.key == key && next.kind == kind {
+			if i > 0 { // the likely ones go first
+				n.next[i], n.next[i-1] = n.next[i-1], n.next[i]
+			}
+			return next
+		}
+	}
+	tc := tagColumn{key, kind}
+	at, ok := b.tags[tc]
+	if !ok {
+		at = len(b.columns)
+		b.tags[tc] = at
+		b.columns = append(b.columns, newColumnBuilder(key, kind))
+	}
+	next := &shapeNode{tagColumn: tc, column: at}
+	n.next = append(n.next, next)
+	return next
+}
+
+func (l *lastEndpoint) bytesOf(e *spandrel.Endpoint) string {
+	if l.value == "" || l.endpoint.IPv4 != e.IPv4 || l.endpoint.IPv6 != e.IPv6 || l.endpoint.Port != e.Port {
+		l.endpoint, l.value = *e, string(appendAddress(nil, e))
+	}
+	return l.value
+}
+
+// cutPage ends the current page of the numbers.
+func (b *segmentBuilder) cutPage() {
+	f := &b.foot
+	b.raw = b.raw[:0]
+	for _, id := range b.ids {
+		b.raw = binary.BigEndian.AppendUint64(b.raw, uint64(id))
+	}
+	f.ids = append(f.ids, b.page(b.raw))
+	f.parents = append(f.parents, b.page(b.parents))
+	f.starts = append(f.starts, b.page(appendStarts(b.raw[:0], b.starts)))
+	f.durations = append(f.durations, b.page(appendDurations(b.raw[:0], b.durations)))
+	b.ids, b.parents, b.starts, b.durations, b.inTrace = b.ids[:0], b.parents[:0], b.starts[:0], b.durations[:0], 0
+}
+
+func (b *segmentBuilder) page(raw []byte) (ref pageRef) {
+	b.out, ref = appendPage(b.out, raw)
+	return ref
+}
+
+// appendStarts appends the unit in ns, then each start as the difference from
+// the one before, in units.
+func appendStarts(b []byte, starts []int64) []byte {
+	unit := unitOf(starts)
+	b = binary.AppendUvarint(b, uint64(unit))
+	var before int64
+	for _, t := range starts {
+		b = binary.AppendVarint(b, t/unit-before)
+		before = t / unit
+	}
+	return b
+}
+
+// appendDurations appends the unit in ns, then each duration in units.
+func appendDurations(b []byte, durations []int64) []byte {
+	unit := unitOf(durations)
+	b = binary.AppendUvarint(b, uint64(unit))
+	for _, d := range durations {
+		b = binary.AppendUvarint(b, uint64(d/unit))
+	}
+	return b
+}
+
+// unitOf is 1000 if all values are whole microseconds, as most senders' are.
+func unitOf(values []int64) int64 {
+	for _, v := range values {
+		if v%1000 != 0 {
+			return 1
+		}
+	}
+	return 1000
+}
+
+// finish returns the segment and what it covers.
+func (b *segmentBuilder) finish() ([]byte, timeRange, error) {
+	f := &b.foot
+	b.cutPage()
+	f.traces = len(b.counts)
+	table := b.traces
+	for _, n := range b.counts {
+		table = binary.AppendUvarint(table, uint64(n))
+	}
+	f.traceTable = b.page(table)
+	var terms []uint64
+	for i, c := range b.columns {
+		f.columns = append(f.columns, c.finish(b))
+		for _, value := range c.values {
+			eachTerm(i, c.key, c.kind, value, func(t term) { terms = append(terms, t.hash()) })
+		}
+	}
+	filter, err := newFuse(terms)
+	if err != nil {
+		return nil, timeRange{}, err
+	}
+	f.terms = b.page(appendFuse(nil, filter))
+	return appendFooter(b.out, f), f.span, nil
+}

@@ -1,0 +1,173 @@
+package badger
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/crc32"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/spandrel/spandrel"
+)
+
+// buildSegment makes a segment of the spans, grouped by trace, and returns it
+// with the spans in row order.
+func buildSegment(t testing.TB, spans []spandrel.Span) ([]byte, []spandrel.Span) {
+	t.Helper()
+	spans = slices.Clone(spans)
+	slices.SortStableFunc(spans, func(a, b spandrel.Span) int {
+		return cmp.Or(a.TraceID.Compare(b.TraceID), cmp.Compare(a.Start, b.Start))
+	})
+	b := newSegmentBuilder()
+	for i := range spans {
+		if at := b.add(&spans[i]); at != i {
+			t.Fatalf("row %d got number %d", i, at)
+		}
+	}
+	seg, _, err := b.finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seg, spans
+}
+
+func lend(seg []byte) func(func([]byte) error) error {
+	return func(use func([]byte) error) error { return use(seg) }
+}
+
+func readSegment(seg []byte) ([]spandrel.Span, error) {
+	r, err := openSegment(lend(seg))
+	if err != nil {
+		return nil, err
+	}
+	table, err := r.traces()
+	if err != nil {
+		return nil, err
+	}
+	var spans []spandrel.Span
+	row := 0
+	for trace, end := range table.end {
+		for row < int(end) {
+			n := min(int(end), (row/pageRows+1)*pageRows) - row
+			if spans, err = r.spans(spans, table.id(trace), row, n); err != nil {
+				return nil, err
+			}
+			row += n
+		}
+	}
+	return spans, nil
+}
+
+func TestSegmentRoundTrip(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, n := range []int{1, 2, 50, pageRows, pageRows + 1, 3*pageRows + 5} {
+		spans := make([]spandrel.Span, n)
+		for i := range spans {
+			spans[i] = wildSpan(rng)
+			if n > 1000 && i%2 == 0 { // columns with many values
+				spans[i].Name = spandrel.SpanID(rng.Uint64N(uint64(n))).String()
+				spans[i].Tags = append(spans[i].Tags, spandrel.Tag{Key: "id", Value: spandrel.IntValue(rng.Int64())})
+			}
+		}
+		seg, want := buildSegment(t, spans)
+		got, err := readSegment(seg)
+		if err != nil {
+			t.Fatalf("%d spans: %v", n, err)
+		}
+		if diff := gocmp.Diff(got, want, spanCompare); diff != "" {
+			t.Fatalf("%d spans: got (-), want (+):\n%s", n, diff)
+		}
+	}
+}
+
+func TestSegmentNoticesEveryFlippedBit(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	spans := make([]spandrel.Span, 60)
+	for i := range spans {
+		spans[i] = wildSpan(rng)
+	}
+	seg, _ := buildSegment(t, spans)
+	r, err := openSegment(lend(seg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms := r.foot.terms // readSegment does not read the filter
+	for i := range seg {
+		if i >= int(terms.offset) && i < int(terms.offset+terms.length) {
+			continue
+		}
+		bad := slices.Clone(seg)
+		bad[i] ^= 1 << rng.IntN(8)
+		if _, err := readSegment(bad); err == nil {
+			t.Fatalf("flipping a bit of byte %d of %d went unnoticed", i, len(seg))
+		}
+	}
+}
+
+// FuzzSegment replaces pages' contents under good checksums, as no accident
+// would: readers must fail, not fall.
+func FuzzSegment(f *testing.F) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	spans := make([]spandrel.Span, 40)
+	for i := range spans {
+		spans[i] = wildSpan(rng)
+	}
+	seg, _ := buildSegment(f, spans)
+	foot, err := parseFooter(seg)
+	if err != nil {
+		f.Fatal(err)
+	}
+	refs := []*pageRef{&foot.traceTable, &foot.ids[0], &foot.parents[0], &foot.starts[0], &foot.durations[0]}
+	for i := range foot.columns {
+		refs = append(refs, &foot.columns[i].dict)
+		if foot.columns[i].mode != modeConstant {
+			refs = append(refs, &foot.columns[i].pages[0])
+		}
+	}
+	body := seg[:len(seg)-segmentTail]
+	for i := range refs {
+		old := *refs[i]
+		raw, err := readPage(seg, old)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(i), raw)
+		f.Add(uint8(i), append(raw, 0))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, raw []byte) {
+		ref := refs[int(which)%len(refs)]
+		old := *ref
+		defer func() { *ref = old }()
+		bad, changed := appendPage(slices.Clone(body), raw)
+		*ref = changed
+		_, _ = readSegment(appendFooter(bad, foot))
+	})
+}
+
+func FuzzFooter(f *testing.F) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for range 3 {
+		seg, _ := buildSegment(f, []spandrel.Span{wildSpan(rng), wildSpan(rng)})
+		b, _ := footerBytes(seg)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, _ = readSegment(frame(b))
+	})
+}
+
+// frame makes a segment of nothing but a footer.
+func frame(b []byte) []byte {
+
+	return reframe([]byte(segmentMagic), b)
+}
+
+func reframe(seg, foot []byte) []byte {
+	seg = append(slices.Clone(seg), foot...)
+	seg = binary.LittleEndian.AppendUint32(seg, uint32(len(foot)))
+	seg = binary.LittleEndian.AppendUint32(seg, crc32.Checksum(foot, castagnoli))
+	return append(seg, segmentMagic...)
+}

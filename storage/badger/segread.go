@@ -1,0 +1,359 @@
+package badger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/spandrel/spandrel"
+)
+
+// segmentReader reads a segment page by page, keeping what it has read. It is
+// for one goroutine.
+type segmentReader struct {
+	get   func(use func(seg []byte) error) error // lends the segment's bytes
+	foot  *footer
+	dicts map[int][]string // shared dictionaries, by column
+	pages map[int]*pageReader
+	table *traceTable
+}
+
+func openSegment(get func(use func(seg []byte) error) error) (*segmentReader, error) {
+	r := &segmentReader{get: get, dicts: make(map[int][]string), pages: make(map[int]*pageReader)}
+	err := get(func(seg []byte) (err error) {
+		r.foot, err = parseFooter(seg)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *segmentReader) bytes(ref pageRef, what string) (b []byte, err error) {
+	err = r.get(func(seg []byte) error {
+		b, err = readPage(seg, ref)
+		return err
+	})
+	if err != nil {
+		return nil, corruption(what, err)
+	}
+	return b, nil
+}
+
+// traceTable tells which trace a row belongs to.
+type traceTable struct {
+	ids []byte   // 16 bytes each
+	end []uint32 // row after the trace's last
+}
+
+func (t *traceTable) id(trace int) spandrel.TraceID {
+	b := t.ids[16*trace:]
+	return spandrel.TraceID{High: binary.BigEndian.Uint64(b), Low: binary.BigEndian.Uint64(b[8:])}
+}
+
+func (r *segmentReader) traces() (*traceTable, error) {
+	if r.table != nil {
+		return r.table, nil
+	}
+	b, err := r.bytes(r.foot.traceTable, "trace table")
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{b: b}
+	t := &traceTable{ids: d.bytes(16 * uint64(r.foot.traces))}
+	row := 0
+	for range r.foot.traces {
+		if row += d.size(); d.bad || row > r.foot.rows {
+			break
+		}
+		t.end = append(t.end, uint32(row))
+	}
+	if d.bad || len(d.b) > 0 || row != r.foot.rows {
+		return nil, corruption("trace table", errRow)
+	}
+	r.table = t
+	return t, nil
+}
+
+// pageReader holds what has been read of a page.
+type pageReader struct {
+	seg       *segmentReader
+	number, n int
+	ids       []spandrel.SpanID
+	parents   []spandrel.SpanID
+	starts    []int64
+	durations []int64
+	columns   map[int]*pageColumn
+	shapes    map[uint32][]int // columns of a shape's tags, by its id in the page
+}
+
+// pageColumn is a column's values in a page.
+type pageColumn struct {
+	dict []string
+	ids  []uint32 // nil = all are 0
+}
+
+func (c *pageColumn) id(i int) uint32 {
+	if c.ids == nil {
+		return 0
+	}
+	return c.ids[i]
+}
+
+func (c *pageColumn) value(i int) string { return c.dict[c.id(i)] }
+
+// maxOpenPages bounds the pages that a reader keeps.
+const maxOpenPages = 8
+
+func (r *segmentReader) pageAt(number int) *pageReader {
+	p := r.pages[number]
+	if p == nil {
+		if len(r.pages) >= maxOpenPages {
+			clear(r.pages)
+		}
+		p = &pageReader{
+			seg: r, number: number, n: r.foot.pageLen(number),
+			columns: make(map[int]*pageColumn), shapes: make(map[uint32][]int),
+		}
+		r.pages[number] = p
+	}
+	return p
+}
+
+func (p *pageReader) bytes(ref pageRef, what string) ([]byte, error) {
+	return p.seg.bytes(ref, fmt.Sprintf("page %d, %s", p.number, what))
+}
+
+func (p *pageReader) corrupt(what string) error {
+	return corruption(fmt.Sprintf("page %d, %s", p.number, what), errRow)
+}
+
+// column reads a column's values in the page.
+func (p *pageReader) column(number int) (*pageColumn, error) {
+	if c := p.columns[number]; c != nil {
+		return c, nil
+	}
+	about := &p.seg.foot.columns[number]
+	n := int(about.counts[p.number])
+	if number < fixedColumns && n != p.n {
+		return nil, p.corrupt("fixed column of the wrong length")
+	}
+	c := &pageColumn{}
+	var err error
+	if about.mode != modePaged {
+		if c.dict, err = p.seg.dictionary(number); err != nil {
+			return nil, err
+		}
+	}
+	if about.mode != modeConstant && n > 0 {
+		b, err := p.bytes(about.pages[p.number], fmt.Sprintf("column %d %q", number, about.key))
+		if err != nil {
+			return nil, err
+		}
+		ok := true
+		if about.mode == modePaged {
+			c.dict, c.ids, ok = decodePaged(b, n, number)
+		} else {
+			c.ids, ok = decodeShared(b, n, len(c.dict))
+		}
+		if !ok {
+			return nil, p.corrupt(about.key)
+		}
+	}
+	p.columns[number] = c
+	return c, nil
+}
+
+func (r *segmentReader) dictionary(number int) ([]string, error) {
+	if dict, ok := r.dicts[number]; ok {
+		return dict, nil
+	}
+	b, err := r.bytes(r.foot.columns[number].dict, fmt.Sprintf("dictionary of column %d", number))
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{b: b}
+	dict := d.dictionary(number)
+	if d.bad || len(d.b) > 0 || len(dict) == 0 || r.foot.columns[number].mode == modeConstant && len(dict) != 1 {
+		return nil, corruption("dictionary", errRow)
+	}
+	r.dicts[number] = dict
+	return dict, nil
+}
+
+func (d *decoder) dictionary(column int) []string {
+	n := d.count(1)
+	lengths := make([]uint64, n)
+	for i := range lengths {
+		lengths[i] = d.uvarint()
+	}
+	dict := make([]string, n)
+	for i := range dict {
+		dict[i] = alias(d.bytes(lengths[i]))
+		d.bad = d.bad || column == colFacts && len(dict[i]) != 3
+	}
+	return dict
+}
+
+func decodeShared(b []byte, n, distinct int) ([]uint32, bool) {
+	width := 1
+	if distinct > 256 {
+		width = 2
+	}
+	if len(b) != n*width {
+		return nil, false
+	}
+	ids := make([]uint32, n)
+	for i := range ids {
+		id := uint32(b[i*width])
+		if width == 2 {
+			id |= uint32(b[i*2+1]) << 8
+		}
+		if int(id) >= distinct {
+			return nil, false
+		}
+		ids[i] = id
+	}
+	return ids, true
+}
+
+func decodePaged(b []byte, n, column int) ([]string, []uint32, bool) {
+	d := decoder{b: b}
+	dict := d.dictionary(column)
+	ids := make([]uint32, n)
+	next := uint64(0)
+	for i := range ids {
+		back := d.uvarint()
+		if back > next {
+			return nil, nil, false
+		}
+		ids[i] = uint32(next - back)
+		if back == 0 {
+			next++
+		}
+	}
+	return dict, ids, !d.bad && len(d.b) == 0 && next == uint64(len(dict))
+}
+
+// loadStarts reads the starts of the page's rows.
+func (p *pageReader) loadStarts() error {
+	if p.starts != nil {
+		return nil
+	}
+	b, err := p.bytes(p.seg.foot.starts[p.number], "starts")
+	if err != nil {
+		return err
+	}
+	d := decoder{b: b}
+	unit, before := int64(d.uvarint()), int64(0)
+	starts := make([]int64, p.n)
+	for i := range starts {
+		before += d.varint()
+		starts[i] = before * unit
+	}
+	if d.bad || len(d.b) > 0 {
+		return p.corrupt("starts")
+	}
+	p.starts = starts
+	return nil
+}
+
+// loadDurations reads the durations of the page's rows.
+func (p *pageReader) loadDurations() error {
+	if p.durations != nil {
+		return nil
+	}
+	b, err := p.bytes(p.seg.foot.durations[p.number], "durations")
+	if err != nil {
+		return err
+	}
+	d := decoder{b: b}
+	unit := int64(d.uvarint())
+	durations := make([]int64, p.n)
+	for i := range durations {
+		durations[i] = int64(d.uvarint()) * unit
+	}
+	if d.bad || len(d.b) > 0 {
+		return p.corrupt("durations")
+	}
+	p.durations = durations
+	return nil
+}
+
+// loadIDs reads the ids of the page's spans and of their parents.
+func (p *pageReader) loadIDs() error {
+	if p.ids != nil {
+		return nil
+	}
+	b, err := p.bytes(p.seg.foot.ids[p.number], "ids")
+	if err != nil {
+		return err
+	}
+	if len(b) != 8*p.n {
+		return p.corrupt("ids")
+	}
+	ids := make([]spandrel.SpanID, p.n)
+	for i := range ids {
+		ids[i] = spandrel.SpanID(binary.BigEndian.Uint64(b[8*i:]))
+	}
+	if b, err = p.bytes(p.seg.foot.parents[p.number], "parents"); err != nil {
+		return err
+	}
+	d := decoder{b: b}
+	parents := make([]spandrel.SpanID, p.n)
+	for i := range parents {
+		switch code := int(d.uint8()); {
+		case code == 1:
+			parents[i] = spandrel.SpanID(d.uint64())
+		case code > 1 && code-1 <= i:
+			parents[i] = ids[i-(code-1)]
+		case code != 0:
+			return p.corrupt("parents")
+		}
+	}
+	if d.bad || len(d.b) > 0 {
+		return p.corrupt("parents")
+	}
+	p.ids, p.parents = ids, parents
+	return nil
+}
+
+// shape lists the columns of the tags of the rows that have a shape, by its
+// id in the page.
+func (p *pageReader) shape(column *pageColumn, id uint32) ([]int, error) {
+	if columns, ok := p.shapes[id]; ok {
+		return columns, nil
+	}
+	d := decoder{b: []byte(column.dict[id])}
+	var columns []int
+	for len(d.b) > 0 {
+		at := d.size() + fixedColumns
+		if d.bad || at >= len(p.seg.foot.columns) {
+			return nil, p.corrupt("shape")
+		}
+		columns = append(columns, at)
+	}
+	p.shapes[id] = columns
+	return columns, nil
+}
+
+var errNoRow = errors.New("row beyond the end")
+
+// spans appends the spans of rows first … first+n-1 of the segment, which must
+// be of one trace and one page.
+func (r *segmentReader) spans(into []spandrel.Span, id spandrel.TraceID, first, n int) ([]spandrel.Span, error) {
+	if n < 1 || first < 0 || first+n > r.foot.rows || first/pageRows != (first+n-1)/pageRows {
+		return into, corruption("trace index", errNoRow)
+	}
+	p := r.pageAt(first / pageRows)
+	a := first % pageRows
+	from := len(into)
+	for range n {
+		into = append(into, spandrel.Span{TraceID: id})
+	}
+	if err := p.fill(into[from:], a); err != nil {
+		return into[:from], err
+	}
+	return into, nil
+}

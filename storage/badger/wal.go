@@ -1,0 +1,234 @@
+package badger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"path/filepath"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/spandrel/spandrel/storage"
+)
+
+// Sizes of the WAL's parts in bytes; FORMAT.md draws them.
+const (
+	walMagic     = "\x01spdWAL\n" // version byte first
+	recordMagic  = 0x6c617773     // "swal"
+	recordHeader = 24
+	recordAlign  = 8
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// wal is the write-ahead log: files of records, each the rows of one commit
+// group. Only the committer goroutine uses it.
+type wal struct {
+	fs      fsys
+	dir     string
+	size    int64         // of a file
+	reserve func() uint64 // bytes of disk that must stay free when a file is made
+
+	file  walHandle // nil = none open
+	at    int64     // bytes written to file
+	room  int64     // bytes that file was made for
+	files []walFile // oldest first; the last is the open one
+	next  uint64    // number of the next file
+
+	// unsynced are the records written since the last fdatasync. When one
+	// fails, nobody knows which of them are on disk: the file is given up,
+	// never synced again, and they are written to a new one.
+	unsynced []record
+	onError  func(error) // told of each write or sync that failed
+}
+
+type walFile struct {
+	seq     uint64
+	lastLSN uint64
+}
+
+type record struct {
+	lsn   uint64
+	bytes []byte
+}
+
+func walPath(dir string, seq uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%016x.wal", seq))
+}
+
+// newRecord makes the record of a commit group out of its rows.
+func newRecord(lsn uint64, rows []byte) record {
+	b := make([]byte, recordHeader, recordHeader+s2.MaxEncodedLen(len(rows))+recordAlign)
+	b = b[:recordHeader+len(s2.Encode(b[recordHeader:cap(b)], rows))]
+	payload := b[recordHeader:]
+	binary.LittleEndian.PutUint32(b, recordMagic)
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(payload)))
+	binary.LittleEndian.PutUint64(b[8:], lsn)
+	binary.LittleEndian.PutUint32(b[16:], crc32.Checksum(payload, castagnoli))
+	binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(b[:20], castagnoli))
+	for len(b)%recordAlign != 0 {
+		b = append(b, 0)
+	}
+	return record{lsn, b}
+}
+
+// commit writes the record and, if sync is set, makes it and all before it
+// durable. After an error the record may or may not be found again; records
+// committed earlier without sync are kept and tried again with the next one.
+func (w *wal) commit(r record, sync bool) error {
+	err := w.makeRoom(int64(len(r.bytes)))
+	w.unsynced = append(w.unsynced, r) // only now: makeRoom may have synced
+	if err == nil {
+		err = w.write(r)
+	}
+	if err == nil && sync {
+		err = w.sync()
+	}
+	if err != nil {
+		w.onError(err)
+		err = w.startOver()
+	}
+	if err != nil {
+		w.unsynced = slices.DeleteFunc(w.unsynced, func(u record) bool { return u.lsn == r.lsn })
+		return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// syncPending makes durable what was committed without sync.
+func (w *wal) syncPending() error {
+	if len(w.unsynced) == 0 {
+		return nil
+	}
+	err := w.sync()
+	if err != nil {
+		w.onError(err)
+		err = w.startOver()
+	}
+	return err
+}
+
+// makeRoom sees to it that a file with room for n bytes is open.
+func (w *wal) makeRoom(n int64) error {
+	if w.file != nil && w.at+n > w.room {
+		if err := w.closeFile(); err != nil {
+			return err
+		}
+	}
+	if w.file == nil {
+		return w.create(n)
+	}
+	return nil
+}
+
+func (w *wal) write(r record) error {
+	n, err := w.file.Write(r.bytes)
+	w.at += int64(n)
+	if err != nil {
+		return err
+	}
+	w.files[len(w.files)-1].lastLSN = r.lsn
+	return nil
+}
+
+func (w *wal) sync() error {
+	if w.file == nil {
+		return errors.New("no write-ahead log file is open")
+	}
+	if err := w.file.sync(); err != nil {
+		return err
+	}
+	w.unsynced = w.unsynced[:0]
+	return nil
+}
+
+// startOver gives up the open file and writes all unsynced records to a new
+// one, which it syncs.
+func (w *wal) startOver() error {
+	if w.file != nil {
+		_ = w.file.Close() // its state is unknown whatever this says
+		w.file = nil
+	}
+	var need int64
+	for _, r := range w.unsynced {
+		need += int64(len(r.bytes))
+	}
+	err := w.create(need)
+	for _, r := range w.unsynced {
+		if err == nil {
+			err = w.write(r)
+		}
+	}
+	if err == nil {
+		err = w.sync()
+	}
+	if err != nil && w.file != nil {
+		_ = w.file.Close()
+		w.file = nil
+	}
+	return err
+}
+
+// create opens a new file with room for at least need bytes of records.
+func (w *wal) create(need int64) error {
+	free, total, err := w.fs.space(w.dir)
+	if err != nil {
+		return err
+	}
+	room := max(min(w.size, int64(total/16)), int64(len(walMagic))+need)
+	if keep := w.reserve(); free < keep+uint64(room) {
+		return fmt.Errorf("disk of %s has %d MiB left, a write-ahead log file takes %d and %d are kept in reserve",
+			w.dir, free>>20, room>>20, keep>>20)
+	}
+	path := walPath(w.dir, w.next)
+	f, err := w.fs.create(path)
+	if err != nil {
+		return err
+	}
+	w.next++
+	err = f.allocate(room)
+	if err == nil {
+		_, err = f.Write([]byte(walMagic))
+	}
+	if err == nil {
+		err = w.fs.syncDir(w.dir)
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = w.fs.remove(path)
+		return fmt.Errorf("making %s: %w", path, err)
+	}
+	w.file, w.at, w.room = f, int64(len(walMagic)), room
+	w.files = append(w.files, walFile{seq: w.next - 1})
+	return nil
+}
+
+// closeFile syncs and closes the open file.
+func (w *wal) closeFile() error {
+	if len(w.unsynced) > 0 {
+		if err := w.sync(); err != nil {
+			return err
+		}
+	}
+	err := w.file.Close()
+	w.file = nil
+	return err
+}
+
+// trim removes the files all of whose records are applied, the open one too
+// if all is set.
+func (w *wal) trim(applied uint64, all bool) error {
+	for len(w.files) > 0 && w.files[0].lastLSN <= applied && (all || w.file == nil || len(w.files) > 1) {
+		if len(w.files) == 1 && w.file != nil {
+			_ = w.file.Close()
+			w.file, w.unsynced = nil, nil
+		}
+		if err := w.fs.remove(walPath(w.dir, w.files[0].seq)); err != nil {
+			return err
+		}
+		w.files = w.files[1:]
+	}
+	return nil
+}
