@@ -3,7 +3,9 @@
 //
 // It takes whatever OpenZipkin's server or Jaeger's receiver takes, and what
 // clients are known to get wrong where the meaning is plain. What it takes it
-// keeps: nothing is dropped, lower-cased or cut. A decoder tells two kinds of
+// keeps, in the case and spelling sent, but for unknown fields, addresses that
+// are none, and the annotations of v1 that say only what a span's kind and times
+// then say. A decoder tells two kinds of
 // failure apart. An error means that the body is not what it claims to be, and
 // that none of it can be used; its text says where, as an offset in bytes. A
 // [spandrel.Rejection] means that one span of a sound body makes no sense, and

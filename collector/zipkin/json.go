@@ -13,7 +13,8 @@ import (
 // single span without a list. Each span's version is told by its content; v1
 // says which path the body came by, to settle the ambiguous: a span is version
 // 1 if it has binaryAnnotations or an annotation with an endpoint, version 2 if
-// it has a kind, tags, an endpoint of its own or is shared.
+// it has a kind, tags, an endpoint of its own or is shared. Fields that only the
+// other version has are unknown ones.
 //
 // The strings of the spans alias body, which must not change while they are in
 // use; [spandrel.Span.Clone] makes a span independent. A body of n bytes can
