@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -163,3 +164,6 @@ func hasLabels(m *dto.Metric, labels []string) bool {
 	}
 	return true
 }
+
+// alias is b as a string that shares its memory, as decoders hand it out.
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
