@@ -1,0 +1,46 @@
+package main
+
+import (
+	"math"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// limitMemory tells the garbage collector how much memory there is: what was
+// asked for, else GOMEMLIMIT (which the runtime has taken up already), else
+// 90% of the container's limit. It gives the limit and where it comes from; 0
+// where there is none.
+func limitMemory(asked byteSize) (limit int64, from string) {
+	switch cgroup := cgroupLimit(); {
+	case asked > 0:
+		limit, from = int64(asked), "--runtime.memory-limit"
+	case os.Getenv("GOMEMLIMIT") != "":
+		return debug.SetMemoryLimit(-1), "GOMEMLIMIT"
+	case cgroup > 0:
+		limit, from = cgroup/10*9, "90% of the container's limit"
+	default:
+		return 0, ""
+	}
+	debug.SetMemoryLimit(limit)
+	return limit, from
+}
+
+// cgroupLimit is the container's memory limit in bytes, 0 where there is none.
+func cgroupLimit() int64 {
+	for _, name := range []string{
+		"/sys/fs/cgroup/memory.max",                   // version 2
+		"/sys/fs/cgroup/memory/memory.limit_in_bytes", // version 1
+	} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+		if err == nil && limit > 0 && limit < math.MaxInt64/2 { // version 1 says "none" with a huge number
+			return limit
+		}
+	}
+	return 0
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spandrel/spandrel/collector"
+	"github.com/spandrel/spandrel/storage"
+	"github.com/spandrel/spandrel/storage/memory"
+)
+
+// service is the process at work. Its life: every port is bound, so that a
+// wrong setting shows at once; health and metrics are served, not ready yet;
+// the store is opened, while posts wait in the sockets' queues; everything is
+// served. When the context ends: not ready any more; posts under way are
+// answered, then queries; the store is closed; health goes last.
+type service struct {
+	*config
+	log      *slog.Logger
+	health   *health
+	registry *prometheus.Registry
+	failed   chan error // a server stopped that should not have
+
+	store     storage.Store
+	collector *collector.Collector
+}
+
+// run is the whole life of the service. Its error is one sentence.
+func run(ctx context.Context, c *config, stderr io.Writer) error {
+	s := &service{config: c, log: newLogger(c, stderr), registry: newRegistry(), failed: make(chan error, len(c.listeners()))}
+	s.health = newHealth(s.log)
+	s.log.Info("spandrel is starting", "version", version, "pid", os.Getpid())
+	if limit, from := limitMemory(c.MemoryLimit); limit > 0 {
+		s.log.Info("memory limit", "bytes", limit, "from", from)
+	}
+	if len(c.Unhonoured) > 0 {
+		s.log.Warn("these settings have no effect", "settings", c.Unhonoured)
+	}
+	bound, err := s.bind(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { // what serves has closed its own
+		for _, ln := range bound {
+			ln.Close()
+		}
+	}()
+	operators, err := s.serve(bound, s.operatorPorts())
+	if err != nil {
+		return err
+	}
+	defer func() { s.stop(operators, time.Second) }()
+	if err := s.open(); err != nil {
+		return err
+	}
+	clients, err := s.serve(bound, s.clientPorts())
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	s.announce(append(clients, operators...))
+	s.health.ready(s.store.Healthy)
+	s.log.Info("ready")
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-s.failed:
+	}
+	s.health.stop()
+	s.log.Info("stopping")
+	s.stop(clients, s.ShutdownTimeout)
+	if err = errors.Join(err, s.close()); err == nil {
+		s.log.Info("stopped")
+	}
+	return err
+}
+
+// bind opens all ports. Those that Jaeger v1 did not have are given up with a
+// warning where another program has them and nobody asked for them.
+func (s *service) bind(ctx context.Context) (map[*listener]net.Listener, error) {
+	bound := map[*listener]net.Listener{}
+	host := s.defaultHost(os.Getenv)
+	for _, l := range s.ports() {
+		ln, err := l.listen(ctx, host)
+		switch {
+		case err != nil && !l.Asked && (l == &s.Health || l == &s.Metrics):
+			s.log.Warn("going on without a port", "err", err)
+		case err != nil:
+			for _, ln := range bound {
+				ln.Close()
+			}
+			return nil, err
+		case ln != nil:
+			bound[l] = ln
+		}
+	}
+	return bound, nil
+}
+
+// serve starts the servers of those ports that are bound.
+func (s *service) serve(bound map[*listener]net.Listener, ports []port) (servers []*server, err error) {
+	for _, p := range ports {
+		ln := bound[p.listener]
+		if ln == nil {
+			continue
+		}
+		srv, err := p.server(ln, s.log)
+		if err != nil {
+			s.stop(servers, 0)
+			return nil, err
+		}
+		srv.start(s.failed)
+		servers = append(servers, srv)
+	}
+	return servers, nil
+}
+
+// stop stops the servers one after the other, together within the timeout.
+func (s *service) stop(servers []*server, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	for _, srv := range servers {
+		srv.stop(ctx)
+	}
+	if s.collector != nil {
+		if err := s.collector.Drain(ctx); err != nil {
+			s.log.Warn("posts were cut off", "err", err)
+		}
+	}
+}
+
+// open opens the store and makes what stands on it.
+func (s *service) open() (err error) {
+	began := time.Now()
+	if s.Storage == "memory" {
+		s.log.Info("spans are kept in memory and lost at exit", "max_traces", s.MemoryMaxTraces)
+		s.store = memory.New(memory.Options{MaxTraces: s.MemoryMaxTraces})
+	} else if err := s.openBadger(); err != nil {
+		return err
+	}
+	s.log.Info("store open", "took", time.Since(began).Round(time.Millisecond).String())
+	s.standOn(s.store)
+	return nil
+}
+
+// standOn makes what takes spans to the store and traces from it.
+func (s *service) standOn(store storage.Store) {
+	s.collector = collector.New(store, collector.Options{
+		Logger: s.log, Registerer: s.registry,
+		MaxBodyBytes: int64(s.MaxBody), MaxInFlightBytes: int64(s.MaxInFlight),
+	})
+}
+
+// close closes the store and removes an ephemeral one.
+func (s *service) close() error {
+	err := s.store.Close()
+	if s.Storage == "badger" && s.Ephemeral {
+		err = errors.Join(err, os.RemoveAll(s.DataDir))
+	}
+	if err != nil {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	return nil
+}
+
+// announce says what is open to whom.
+func (s *service) announce(servers []*server) {
+	for _, srv := range servers {
+		s.log.Info("listening", "for", srv.Name, "at", srv.String(), "open_to", openTo(srv.ln.Addr()))
+	}
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+// server is one of the ports at work: HTTP, or gRPC alone.
+type server struct {
+	*listener
+	ln   net.Listener
+	http *http.Server
+	grpc *grpc.Server
+
+	busy   sync.WaitGroup     // requests being answered over HTTP
+	cancel context.CancelFunc // ends their contexts
+	done   chan struct{}      // closed when serving has ended
+}
+
+// Time limits against clients that keep a connection without using it.
+const (
+	readHeaderTimeout = 2 * time.Second // as Jaeger's
+	readTimeout       = 30 * time.Second
+	// Longer than Envoy keeps an idle connection (1 h): it sends a batch once
+	// only, and would lose one that crosses our closing of the connection.
+	idleTimeout    = 65 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// newHTTPServer answers HTTP/1.1, h2c and, with TLS, HTTP/2 on ln.
+func newHTTPServer(l *listener, ln net.Listener, h http.Handler, log *slog.Logger) (*server, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &server{listener: l, ln: ln, cancel: cancel, done: make(chan struct{})}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s.http = &http.Server{
+		Handler:           s.counting(h),
+		Protocols:         protocols,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.With("port", l.Name).Handler(), slog.LevelWarn),
+	}
+	if !l.TLS.Enabled {
+		return s, nil
+	}
+	var err error
+	s.http.TLSConfig, err = l.TLS.server(log, "h2", "http/1.1")
+	return s, err
+}
+
+// counting keeps busy.
+func (s *server) counting(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.busy.Add(1)
+		defer s.busy.Done()
+		h.ServeHTTP(w, r)
+	})
+}
+
+// start serves until stop; a failure before that goes to failed.
+func (s *server) start(failed chan<- error) {
+	go func() {
+		defer close(s.done)
+		var err error
+		switch {
+		case s.grpc != nil:
+			err = s.grpc.Serve(s.ln)
+		case s.TLS.Enabled:
+			err = s.http.ServeTLS(s.ln, "", "")
+		default:
+			err = s.http.Serve(s.ln)
+		}
+		if err != nil && !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("the %s at %s has stopped: %w", s.Name, s.ln.Addr(), err)
+		}
+	}()
+}
+
+// stop takes no new requests and waits for those under way; when the context
+// ends, it cuts them off. Afterwards none is being answered any more.
+func (s *server) stop(ctx context.Context) {
+	if s.grpc != nil {
+		graceful := make(chan struct{})
+		go func() { s.grpc.GracefulStop(); close(graceful) }()
+		select {
+		case <-graceful:
+		case <-ctx.Done():
+			s.grpc.Stop()
+			<-graceful
+		}
+	} else {
+		if s.http.Shutdown(ctx) != nil {
+			s.cancel()
+			s.http.Close() //nolint:errcheck // nothing is left to be done about it
+		}
+		s.busy.Wait()
+		s.cancel()
+	}
+	<-s.done
+}
+
+// String says where the server is and who can reach it.
+func (s *server) String() string {
+	scheme := "http"
+	switch {
+	case s.grpc != nil && s.TLS.Enabled:
+		scheme = "grpcs"
+	case s.grpc != nil:
+		scheme = "grpc"
+	case s.TLS.Enabled:
+		scheme = "https"
+	}
+	return scheme + "://" + reachable(s.ln.Addr())
+}

@@ -1,0 +1,33 @@
+//go:build unix
+
+package main
+
+import (
+	"io/fs"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// shareOfVolume is 80% of what the directory's volume has to give: what is
+// free and what the directory holds already. 0 where that is not known.
+func shareOfVolume(dir string) int64 {
+	var v unix.Statfs_t
+	if unix.Statfs(dir, &v) != nil {
+		return 0
+	}
+	bytes := int64(v.Bavail) * int64(v.Bsize)
+	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // files may go while we look
+		}
+		if info, err := e.Info(); err == nil {
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				bytes += int64(st.Blocks) * 512
+			}
+		}
+		return nil
+	})
+	return bytes / 10 * 8
+}
