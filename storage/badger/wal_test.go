@@ -1,0 +1,186 @@
+package badger
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// newTestWAL makes a WAL of small files in dir.
+func newTestWAL(dir string, fs fsys) *wal {
+	return &wal{fs: fs, dir: dir, size: 4096, next: 1, reserve: func() uint64 { return 0 }, onError: func(error) {}}
+}
+
+// replayed is what a replay gives: LSNs, and the damage it met.
+func replayed(t *testing.T, dir string, applied uint64) (lsns []uint64, damages []damage) {
+	t.Helper()
+	_, _, err := replay(dir, applied, func(lsn uint64, rows []byte) error {
+		if !bytes.Equal(rows, payload(lsn)) {
+			t.Errorf("record %d has other rows than were written", lsn)
+		}
+		lsns = append(lsns, lsn)
+		return nil
+	}, func(d damage) { damages = append(damages, d) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lsns, damages
+}
+
+func payload(lsn uint64) []byte {
+	return bytes.Repeat([]byte(fmt.Sprint("rows of ", lsn, " ")), int(lsn%7)+1)
+}
+
+func commitAll(t *testing.T, w *wal, lsns ...uint64) {
+	t.Helper()
+	for _, lsn := range lsns {
+		if err := w.commit(newRecord(lsn, payload(lsn)), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestReplayGivesWhatWasCommitted(t *testing.T) {
+	dir := t.TempDir()
+	w := newTestWAL(dir, diskFS{})
+	var want []uint64
+	for lsn := uint64(1); lsn <= 200; lsn++ {
+		want = append(want, lsn)
+	}
+	commitAll(t, w, want...)
+	if len(w.files) < 2 {
+		t.Fatal("the files were to be many")
+	}
+	if got, damages := replayed(t, dir, 0); !cmp.Equal(got, want) || damages != nil {
+		t.Errorf("got %v, damage %v", got, damages)
+	}
+	if got, _ := replayed(t, dir, 150); !cmp.Equal(got, want[150:]) {
+		t.Errorf("beyond 150: got %v", got)
+	}
+	first := w.files[1].lastLSN
+	if err := w.trim(first, false); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := replayed(t, dir, 0); !cmp.Equal(got, want[first:]) {
+		t.Errorf("after trimming up to %d: got %v", first, got)
+	}
+}
+
+func TestReplayContainsDamage(t *testing.T) {
+	// Three records of 8-byte aligned sizes in one file.
+	var ends []int
+	at := len(walMagic)
+	for lsn := uint64(1); lsn <= 3; lsn++ {
+		at += len(newRecord(lsn, payload(lsn)).bytes)
+		ends = append(ends, at)
+	}
+	tests := []struct {
+		name   string
+		change func(b []byte) []byte
+		want   []uint64
+		damage []damage
+	}{
+		{"none", func(b []byte) []byte { return b }, []uint64{1, 2, 3}, nil},
+		{"empty file", func(b []byte) []byte { return nil }, nil, nil},
+		{"no tail of zeros", func(b []byte) []byte { return b[:ends[2]] }, []uint64{1, 2, 3}, nil},
+		{"cut within the last header", func(b []byte) []byte { return b[:ends[1]+9] }, []uint64{1, 2},
+			[]damage{{offset: int64(ends[1]), tail: true}}},
+		{"cut within the last payload", func(b []byte) []byte { return b[:ends[2]-9] }, []uint64{1, 2},
+			[]damage{{offset: int64(ends[1]), tail: true}}},
+		{"last payload half zeros", func(b []byte) []byte { clear(b[ends[1]+30:]); return b }, []uint64{1, 2},
+			[]damage{{offset: int64(ends[1]), tail: true}}},
+		{"a bit of the middle header", func(b []byte) []byte { b[ends[0]+5] ^= 4; return b }, []uint64{1, 3},
+			[]damage{{offset: int64(ends[0]), bytes: int64(ends[1] - ends[0])}}},
+		{"a bit of the middle payload", func(b []byte) []byte { b[ends[0]+recordHeader+2] ^= 1; return b }, []uint64{1, 3},
+			[]damage{{offset: int64(ends[0]), bytes: int64(ends[1] - ends[0])}}},
+		{"the middle record zeros", func(b []byte) []byte { clear(b[ends[0]:ends[1]]); return b }, []uint64{1, 3},
+			[]damage{{offset: int64(ends[0]), bytes: int64(ends[1] - ends[0])}}},
+		{"the magic", func(b []byte) []byte { b[3] ^= 1; return b }, []uint64{1, 2, 3}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			commitAll(t, newTestWAL(dir, diskFS{}), 1, 2, 3)
+			b, err := os.ReadFile(walPath(dir, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(walPath(dir, 1), tt.change(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, damages := replayed(t, dir, 0)
+			if !cmp.Equal(got, tt.want) {
+				t.Errorf("got records %v, want %v", got, tt.want)
+			}
+			for i := range damages {
+				damages[i].file = ""
+			}
+			if diff := cmp.Diff(damages, tt.damage, cmp.AllowUnexported(damage{})); diff != "" {
+				t.Errorf("damage: got (-), want (+):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReplayRefusesALaterVersion(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(walPath(dir, 1), []byte("\x02"+walMagic[1:]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := replay(dir, 0, nil, nil); err == nil {
+		t.Error("got no error")
+	}
+}
+
+// TestWALNeverLosesWhatItAcknowledged fails each call to the file system in
+// turn, once and from then on, with every commit synced and with none.
+func TestWALNeverLosesWhatItAcknowledged(t *testing.T) {
+	for _, sync := range []bool{true, false} {
+		for _, sticky := range []bool{false, true} {
+			for nth := 1; ; nth++ {
+				if calls := failNth(t, nth, sticky, sync); calls < nth {
+					break
+				}
+			}
+		}
+	}
+}
+
+func failNth(t *testing.T, nth int, sticky, sync bool) (calls int) {
+	t.Helper()
+	dir := t.TempDir()
+	fs := &faultFS{fails: func(call int, _ string) bool { return call == nth || sticky && call > nth }}
+	w := newTestWAL(dir, fs)
+	var acked []uint64
+	commit := func(lsn uint64) {
+		if w.commit(newRecord(lsn, payload(lsn)), sync) == nil {
+			acked = append(acked, lsn)
+		}
+	}
+	for lsn := uint64(1); lsn <= 60; lsn++ {
+		commit(lsn)
+	}
+	calls = fs.calls
+	fs.setFails(nil)
+	commit(61)
+	if len(acked) == 0 || acked[len(acked)-1] != 61 {
+		t.Fatalf("call %d: the log does not work after the fault is gone", nth)
+	}
+	if err := w.syncPending(); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := replayed(t, dir, 0)
+	found := make(map[uint64]int)
+	for _, lsn := range got {
+		found[lsn]++
+	}
+	for _, lsn := range acked {
+		if found[lsn] != 1 {
+			t.Fatalf("call %d (sticky %v, sync %v): acknowledged record %d is found %d times", nth, sticky, sync, lsn, found[lsn])
+		}
+	}
+	return calls
+}
