@@ -41,12 +41,16 @@ func Assemble(spans []Span) []Span {
 // compareSpans orders spans by start, then id, then what tells spans of one id
 // apart: callers before callees.
 func compareSpans(a, b *Span) int {
-	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID),
-		cmp.Compare(a.Flags&FlagShared, b.Flags&FlagShared),
+	if c := cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.ID, b.ID)); c != 0 {
+		return c
+	}
+	if c := cmp.Or(cmp.Compare(a.Flags&FlagShared, b.Flags&FlagShared),
 		cmp.Compare(callerLast(b.Kind), callerLast(a.Kind)),
 		cmp.Compare(a.Local.Service, b.Local.Service),
-		cmp.Compare(a.Duration, b.Duration),
-		cmp.Compare(a.hash(), b.hash()))
+		cmp.Compare(a.Duration, b.Duration)); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.hash(), b.hash()) // costs more than all the others
 }
 
 func callerLast(k Kind) int {
