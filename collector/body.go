@@ -13,10 +13,21 @@ var errTooLarge = errors.New("body too large")
 const firstRead = 16 << 10
 
 // maxPooled is the largest buffer kept for later bodies.
-const maxPooled = 1 << 20
+const maxPooled = 256 << 10
 
 // buffers holds bodies between posts: spans alias them until they are stored.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// takeBuffer gives a buffer with room for size bytes, which t holds already. If
+// it has room for more, t holds that as well.
+func takeBuffer(t *ticket, size int64) *[]byte {
+	b := buffers.Get().(*[]byte)
+	more := int64(cap(*b)) - size
+	if more < 0 || more > 0 && t.grow(more) != nil {
+		*b = make([]byte, 0, size)
+	}
+	return b
+}
 
 func putBuffer(b *[]byte) {
 	if cap(*b) <= maxPooled {
@@ -65,10 +76,10 @@ func firstSize(r *http.Request, codings []string) int64 {
 }
 
 // readBody appends the request's body, its codings undone, to dst, which has
-// room for what t holds. Its errors wrap errTooLarge, errBusy, errEncoding or
+// the room that t holds. Its errors wrap errTooLarge, errBusy, errEncoding or
 // else come from the network; what it read until then is returned as well.
 func (c *Collector) readBody(w http.ResponseWriter, r *http.Request, codings []string, t *ticket, dst []byte) ([]byte, error) {
-	net := &wire{Reader: http.MaxBytesReader(w, r.Body, c.MaxBodyBytes)}
+	net := &wire{Reader: http.MaxBytesReader(w, r.Body, c.opts.MaxBodyBytes)}
 	var src io.Reader = net
 	var d decoders
 	defer d.close()
@@ -76,7 +87,7 @@ func (c *Collector) readBody(w http.ResponseWriter, r *http.Request, codings []s
 	var err error
 	for i := len(codings) - 1; i >= 0 && err == nil; i-- {
 		if src, err = d.open(src, codings[i]); err == nil {
-			src = &capped{src, c.MaxBodyBytes, &over}
+			src = &capped{src, c.opts.MaxBodyBytes, &over}
 		}
 	}
 	if err == nil {
@@ -106,7 +117,7 @@ func (c *Collector) readAll(dst []byte, src io.Reader, t *ticket) ([]byte, error
 				continue
 			}
 			if n > 0 {
-				size := min(max(2*int64(cap(dst)), firstRead), c.MaxBodyBytes+1)
+				size := min(max(2*int64(cap(dst)), firstRead), c.opts.MaxBodyBytes+1)
 				if err := t.grow(size - int64(cap(dst))); err != nil {
 					return dst, err
 				}

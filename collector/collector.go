@@ -69,7 +69,7 @@ func (o Options) withDefaults() Options {
 
 // Collector is what all receivers share: it admits, counts and writes.
 type Collector struct {
-	Options
+	opts    Options // with its defaults
 	writer  storage.Writer
 	gate    *gate
 	metrics *metrics
@@ -81,7 +81,7 @@ func New(w storage.Writer, o Options) *Collector {
 	o = o.withDefaults()
 	g := newGate(o.MaxInFlightBytes, o.MaxInFlightPosts)
 	return &Collector{
-		Options: o,
+		opts:    o,
 		writer:  w,
 		gate:    g,
 		metrics: newMetrics(o.Registerer, g),
@@ -141,7 +141,7 @@ func (e *RejectedError) Error() string {
 // Neither the batch nor what it points to is used after Accept returned.
 func (c *Collector) Accept(ctx context.Context, b Batch) error {
 	c.arrive(b.Spans)
-	if c.MaxSpanBytes > 0 {
+	if c.opts.MaxSpanBytes > 0 {
 		c.refuseLarge(&b)
 	}
 	var err error
@@ -166,7 +166,7 @@ func (c *Collector) arrive(spans []spandrel.Span) {
 			continue
 		}
 		if now == 0 {
-			now = c.Now().UnixNano()
+			now = c.opts.Now().UnixNano()
 		}
 		spans[i].Start = now
 		spans[i].Flags |= spandrel.FlagNoStart
@@ -180,12 +180,12 @@ func (c *Collector) refuseLarge(b *Batch) {
 	for i := range b.Spans {
 		span := &b.Spans[i]
 		size := textSize(span)
-		if size <= c.MaxSpanBytes {
+		if size <= c.opts.MaxSpanBytes {
 			kept = append(kept, *span)
 			continue
 		}
 		b.Rejected = append(b.Rejected, spandrel.Rejection{Index: -1, Reason: ReasonTooLarge,
-			Err: fmt.Errorf("span %v of trace %v has %d bytes, more than %d", span.ID, span.TraceID, size, c.MaxSpanBytes)})
+			Err: fmt.Errorf("span %v of trace %v has %d bytes, more than %d", span.ID, span.TraceID, size, c.opts.MaxSpanBytes)})
 	}
 	b.Spans = kept
 }

@@ -3,6 +3,7 @@ package collector
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -42,8 +43,8 @@ func (w *recorder) Write(ctx context.Context, spans []spandrel.Span) error {
 			return fmt.Errorf("waiting: %w", ctx.Err())
 		}
 	}
-	if w.err != nil {
-		return w.err
+	if err := cmp.Or(w.err, ctx.Err()); err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,6 +53,11 @@ func (w *recorder) Write(ctx context.Context, spans []spandrel.Span) error {
 	}
 	return nil
 }
+
+// writer is a storage.Writer that is a function.
+type writer func([]spandrel.Span) error
+
+func (f writer) Write(_ context.Context, spans []spandrel.Span) error { return f(spans) }
 
 func (w *recorder) len() int {
 	w.mu.Lock()

@@ -38,7 +38,7 @@ func (c *Collector) refuseRead(err error) *refusal {
 		return &refusal{status: http.StatusServiceUnavailable, reason: reasonBusy, text: "the collector has too many posts under way, try again in a second"}
 	case errors.Is(err, errTooLarge):
 		return &refusal{status: http.StatusRequestEntityTooLarge, reason: reasonSize,
-			text: fmt.Sprintf("the body has more than %d bytes, as sent or decompressed: post fewer spans at a time", c.MaxBodyBytes)}
+			text: fmt.Sprintf("the body has more than %d bytes, as sent or decompressed: post fewer spans at a time", c.opts.MaxBodyBytes)}
 	case errors.Is(err, errEncoding):
 		return &refusal{status: http.StatusBadRequest, reason: reasonEncoding, text: clip(err.Error(), 200)}
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -26,7 +26,8 @@ type ZipkinOptions struct {
 	AllowedOrigins []string
 	// AllowedHeaders are those that such posts may have besides Content-Type.
 	AllowedHeaders []string
-	// Fallback, unless nil, answers all GET and HEAD requests.
+	// Fallback, unless nil, answers all GET and HEAD requests, measures and
+	// logs them; the headers for other origins are set when it is called.
 	Fallback http.Handler
 }
 
@@ -48,7 +49,7 @@ type zipkinHandler struct {
 // ServeHTTP answers a request, measures how long that took and logs it if it
 // failed.
 func (h *zipkinHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := h.Now()
+	start := h.opts.Now()
 	h.cors.mark(w.Header(), r)
 	if h.fallback != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		h.fallback.ServeHTTP(w, r)
@@ -69,7 +70,7 @@ func (h *zipkinHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		route = "other"
 	}
 	h.metrics.duration.WithLabelValues(route, methodLabel(r.Method), strconv.Itoa(status)).
-		Observe(h.Now().Sub(start).Seconds())
+		Observe(h.opts.Now().Sub(start).Seconds())
 }
 
 // zipkinRoute is which of the paths the request is for, "" for neither.
@@ -123,7 +124,7 @@ func (h *zipkinHandler) post(w http.ResponseWriter, r *http.Request, v1 bool) *r
 	if err != nil {
 		return &refusal{status: http.StatusUnsupportedMediaType, reason: reasonEncoding, text: err.Error()}
 	}
-	if r.ContentLength > h.MaxBodyBytes {
+	if r.ContentLength > h.opts.MaxBodyBytes {
 		return h.refuseRead(errTooLarge)
 	}
 	size := firstSize(r, codings)
@@ -132,11 +133,8 @@ func (h *zipkinHandler) post(w http.ResponseWriter, r *http.Request, v1 bool) *r
 		return h.refuseRead(err)
 	}
 	defer t.leave()
-	buf := buffers.Get().(*[]byte)
+	buf := takeBuffer(&t, size)
 	defer putBuffer(buf)
-	if int64(cap(*buf)) < size {
-		*buf = make([]byte, 0, size)
-	}
 	if *buf, err = h.readBody(w, r, codings, &t, *buf); err != nil {
 		return h.refuseRead(err)
 	}
@@ -149,7 +147,7 @@ func (h *zipkinHandler) post(w http.ResponseWriter, r *http.Request, v1 bool) *r
 	}
 	t.charge(memory(batch.Spans))
 	// What has come whole is stored even if the client has gone meanwhile.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.WriteTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.opts.WriteTimeout)
 	defer cancel()
 	if err := h.Accept(ctx, batch); err != nil {
 		return refuseAccept(err)

@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spandrel/spandrel"
 )
 
 const oneSpan = `[{"traceId":"1","id":"2","localEndpoint":{"serviceName":"web"}}]`
@@ -246,6 +248,42 @@ func TestSpansAreWholeUnderConcurrency(t *testing.T) {
 	}
 	if posts, bytes := c.gate.held(); posts != 0 || bytes != 0 {
 		t.Errorf("left behind: %d posts, %d bytes", posts, bytes)
+	}
+}
+
+func TestABodyIsNotUsedAgainWhileItsSpansAre(t *testing.T) {
+	var h http.Handler
+	first := true
+	h = New(writer(func(spans []spandrel.Span) error {
+		if !first {
+			return nil
+		}
+		first = false
+		before := show(&spans[0])
+		for range 20 {
+			post(h, zipkinV2, strings.NewReader(strings.ReplaceAll(oneSpan, "web", "app")))
+		}
+		if after := show(&spans[0]); after != before {
+			t.Errorf("%s became %s", before, after)
+		}
+		return nil
+	}), Options{}).ZipkinHandler(ZipkinOptions{})
+	if got := post(h, zipkinV2, strings.NewReader(oneSpan)); got.Code != 202 || first {
+		t.Errorf("got %d", got.Code)
+	}
+}
+
+func TestSpansCountAsMemoryUntilTheyAreStored(t *testing.T) {
+	var c *Collector
+	c = New(writer(func(spans []spandrel.Span) error {
+		_, bytes := c.gate.held()
+		if body := bytes - memory(spans); body < int64(len(oneSpan)) || body > 100 || memory(spans) < 200 {
+			t.Errorf("%d bytes are held, %d of them should be the spans'", bytes, memory(spans))
+		}
+		return nil
+	}), Options{MaxBodyBytes: 100, MaxInFlightBytes: 100})
+	if got := post(c.ZipkinHandler(ZipkinOptions{}), zipkinV2, strings.NewReader(oneSpan)); got.Code != 202 {
+		t.Errorf("got %d", got.Code)
 	}
 }
 
