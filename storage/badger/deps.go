@@ -150,6 +150,7 @@ func (s *Store) addStoredMinutes(sums map[callKey]callCount, names *nameTable, p
 func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, names *nameTable, v *view, first, last int64) error {
 	heads := v.headViews()
 	delta := make(map[callKey]callCount)
+	var rs readers
 	for i := range heads {
 		for _, t := range heads[i].traces() {
 			if err := ctx.Err(); err != nil {
@@ -162,7 +163,7 @@ func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, 
 			for k := i + 1; k < len(heads); k++ {
 				fresh = append(fresh, heads[k].spans(heads[k].trace(t.id))...)
 			}
-			addCallDelta(delta, s.viewSpans(v, t.id), fresh, names.id)
+			addCallDelta(delta, s.viewSpans(v, &rs, t.id), fresh, names.id)
 		}
 	}
 	for k, n := range delta {
@@ -175,7 +176,7 @@ func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, 
 }
 
 // viewSpans reads a trace's spans from the view's segments.
-func (s *Store) viewSpans(v *view, id spandrel.TraceID) (spans []spandrel.Span) {
+func (s *Store) viewSpans(v *view, rs *readers, id spandrel.TraceID) (spans []spandrel.Span) {
 	for _, p := range v.parts {
 		if !p.mayHave(id) {
 			continue
@@ -184,7 +185,7 @@ func (s *Store) viewSpans(v *view, id spandrel.TraceID) (spans []spandrel.Span) 
 		if err != nil {
 			s.corrupt(p.p.dir, err)
 		}
-		spans = s.readRefs(p.txn, p.p.dir, id, refs, spans)
+		spans = rs.spans(s, p.p, p.txn, id, refs, spans)
 	}
 	return spans
 }

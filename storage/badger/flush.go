@@ -39,7 +39,7 @@ func (s *Store) flushHead(h *head) error {
 			rows += len(todo[n].rows)
 			n++
 		}
-		f := &flush{store: s, p: p, view: &v, now: began, minutes: make(map[callKey]callCount)}
+		f := &flush{store: s, p: p, view: &v, now: began, minutes: make(map[callKey]callCount), others: make(map[*partition]*badger.Txn)}
 		if n == len(todo) {
 			f.applied = h.lastLSN
 		}
@@ -70,13 +70,20 @@ type flush struct {
 	builders [2]*segmentBuilder // normal, outliers
 	ids      [2]uint32          // of the segments
 	ops      [2]map[opKey]struct{}
-	spans    []spandrel.Span // reused
+	readers  readers
+	others   map[*partition]*badger.Txn // of the other partitions, as far as they were asked
+	spans    []spandrel.Span            // reused
 	minutes  map[callKey]callCount
 }
 
 func (f *flush) run(traces []headTrace) error {
 	f.txn = f.p.db.NewTransaction(true)
 	defer f.txn.Discard()
+	defer func() {
+		for _, txn := range f.others {
+			txn.Discard()
+		}
+	}()
 	next := uint32(0)
 	if n := len(f.p.segments); n > 0 {
 		next = f.p.segments[n-1].id + 1
@@ -113,7 +120,7 @@ func (f *flush) run(traces []headTrace) error {
 // and the calls that they make to the minutes.
 func (f *flush) addTrace(t headTrace) error {
 	spans := f.decode(t.rows)
-	stored, refs, err := f.store.storedSpans(f.txn, t.id)
+	stored, refs, err := f.stored(t.id)
 	if err != nil {
 		return err
 	}
@@ -171,25 +178,32 @@ func dropStored(spans, stored []spandrel.Span) []spandrel.Span {
 	})
 }
 
-// storedSpans reads all spans of a trace from segments, those committed in
-// this flush included, and its index entry in the open partition. Spans that
+// stored reads all spans of a trace from segments, those of a flush before
+// this one included, and its index entry in the open partition. Spans that
 // cannot be read are left out.
-func (s *Store) storedSpans(open *badger.Txn, id spandrel.TraceID) (spans []spandrel.Span, raw []byte, err error) {
-	refs, raw, err := traceRefs(open, id)
-	if err != nil && !errors.Is(err, errSegment) {
-		return nil, nil, err
+func (f *flush) stored(id spandrel.TraceID) (spans []spandrel.Span, raw []byte, err error) {
+	refs, raw, err := traceRefs(f.txn, id)
+	if err != nil {
+		if !errors.Is(err, errSegment) {
+			return nil, nil, err
+		}
+		f.store.corrupt(f.p.dir, err)
 	}
-	spans = s.readRefs(open, s.open.dir, id, refs, nil)
-	for _, p := range s.partitions() {
-		if p == s.open || p.filter != nil && !p.filter.Contains(hashID(id)) {
+	spans = f.readers.spans(f.store, f.p, f.txn, id, refs, nil)
+	for _, p := range f.store.partitions() {
+		if p == f.p || p.filter != nil && !p.filter.Contains(hashID(id)) {
 			continue
 		}
-		txn := p.db.NewTransaction(false)
-		refs, _, err := traceRefs(txn, id)
-		if err == nil {
-			spans = s.readRefs(txn, p.dir, id, refs, spans)
+		txn := f.others[p]
+		if txn == nil {
+			txn = p.db.NewTransaction(false)
+			f.others[p] = txn
 		}
-		txn.Discard()
+		if refs, _, err := traceRefs(txn, id); err != nil {
+			f.store.corrupt(p.dir, err)
+		} else {
+			spans = f.readers.spans(f.store, p, txn, id, refs, spans)
+		}
 	}
 	return spans, raw, nil
 }

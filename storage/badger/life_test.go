@@ -174,6 +174,7 @@ func TestRetentionByBytesKeepsToTheQuota(t *testing.T) {
 			for k := range noise {
 				noise[k] = byte(rng.Uint32())
 			}
+			spans[i].TraceID.Low = rng.Uint64()
 			spans[i].Tags = []spandrel.Tag{{Key: "noise", Value: spandrel.BytesValue(noise)}}
 		}
 		newest = spans[len(spans)-1]

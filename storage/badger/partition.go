@@ -328,11 +328,7 @@ func get(txn *badger.Txn, key []byte) ([]byte, error) {
 	return item.ValueCopy(nil)
 }
 
-// reader opens a segment of the snapshot.
-func openStored(txn *badger.Txn, id uint32) (*segmentReader, error) {
-	return openSegment(lendStored(txn, id))
-}
-
+// lendStored lends a segment's bytes as the transaction has them.
 func lendStored(txn *badger.Txn, id uint32) func(func([]byte) error) error {
 	return func(use func([]byte) error) error {
 		item, err := txn.Get(segmentKey(keySegment, id))

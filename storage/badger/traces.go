@@ -4,16 +4,11 @@ import (
 	"context"
 	"iter"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/storage"
 )
 
-const (
-	maxChunk       = 1000 // spans given out at once
-	maxOpenReaders = 16   // segments that one call of Traces keeps open
-)
+const maxChunk = 1000 // spans given out at once
 
 // Traces implements storage.Reader: segments from old to new, then heads.
 func (s *Store) Traces(ctx context.Context, refs []storage.TraceRef) iter.Seq2[[]spandrel.Span, error] {
@@ -43,12 +38,7 @@ type tracesCall struct {
 	view    *view
 	heads   []headView
 	yield   func([]spandrel.Span, error) bool
-	readers map[segmentAt]*segmentReader
-}
-
-type segmentAt struct {
-	part    *snapshot
-	segment uint32
+	readers readers
 }
 
 func (t *tracesCall) trace(id spandrel.TraceID) bool {
@@ -84,7 +74,7 @@ func (t *tracesCall) trace(id spandrel.TraceID) bool {
 
 // rows gives out rows of a segment; those that cannot be read are left out.
 func (t *tracesCall) rows(p *snapshot, id spandrel.TraceID, ref rowsRef) bool {
-	r, err := t.reader(p, ref.segment)
+	r, err := t.readers.open(p.p, p.txn, ref.segment)
 	if err != nil {
 		t.store.corrupt(p.p.dir, err)
 		return true
@@ -110,22 +100,6 @@ func (t *tracesCall) give(spans []spandrel.Span) bool {
 	return t.yield(spans, nil)
 }
 
-func (t *tracesCall) reader(p *snapshot, segment uint32) (*segmentReader, error) {
-	at := segmentAt{p, segment}
-	if r := t.readers[at]; r != nil {
-		return r, nil
-	}
-	r, err := openStored(p.txn, segment)
-	if err != nil {
-		return nil, err
-	}
-	if t.readers == nil || len(t.readers) >= maxOpenReaders {
-		t.readers = make(map[segmentAt]*segmentReader)
-	}
-	t.readers[at] = r
-	return r, nil
-}
-
 // chunks cuts the rows into pieces that a reader can read at once.
 func (ref rowsRef) chunks() iter.Seq2[int, int] {
 	return func(yield func(first, n int) bool) {
@@ -137,22 +111,4 @@ func (ref rowsRef) chunks() iter.Seq2[int, int] {
 			first += n
 		}
 	}
-}
-
-// readRefs appends the spans that refs name. Those that cannot be read are
-// reported and left out.
-func (s *Store) readRefs(txn *badger.Txn, dir string, id spandrel.TraceID, refs []rowsRef, spans []spandrel.Span) []spandrel.Span {
-	for _, ref := range refs {
-		r, err := openStored(txn, ref.segment)
-		if err != nil {
-			s.corrupt(dir, err)
-			continue
-		}
-		for first, n := range ref.chunks() {
-			if spans, err = r.spans(spans, id, first, n); err != nil {
-				s.corrupt(dir, err)
-			}
-		}
-	}
-	return spans
 }
