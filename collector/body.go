@@ -137,8 +137,13 @@ func (c *Collector) readAll(dst []byte, src io.Reader, t *ticket) ([]byte, error
 }
 
 func noEOF(err error) error {
-	if err == io.EOF {
+	if atEnd(err) {
 		return nil
 	}
 	return err
+}
+
+// atEnd tells a reader's end from its failures, one of which may wrap io.EOF.
+func atEnd(err error) bool {
+	return err == io.EOF //nolint:errorlint // see above
 }

@@ -61,8 +61,8 @@ func (d *decoders) close() {
 // open reads src, to which the coding was applied. An empty src is empty.
 func (d *decoders) open(src io.Reader, coding string) (io.Reader, error) {
 	in := bufio.NewReader(src)
-	if _, err := in.Peek(1); err != nil {
-		return in, nil // reading it gives the same error, or the end
+	if head, _ := in.Peek(1); len(head) == 0 {
+		return in, nil // reading it gives the end, or the error that Peek gave
 	}
 	r, err := d.reader(in, coding)
 	if err != nil {
@@ -107,7 +107,7 @@ type named struct {
 
 func (n *named) Read(p []byte) (int, error) {
 	c, err := n.Reader.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !atEnd(err) {
 		err = fmt.Errorf("%s %w: %w", n.coding, errEncoding, err)
 	}
 	return c, err
