@@ -47,7 +47,7 @@ var outside = []struct {
 	{"net/http", []string{"collector", "query/jaegerapi", "ui", "cmd/spandrel"}},
 	{"os", []string{"collector", "storage/badger", "cmd/spandrel"}},
 	{"os/exec", nil},
-	{"unsafe", []string{"collector", "collector/zipkin", "storage/badger"}},
+	{"unsafe", []string{"collector", "collector/zipkin", "storage/badger", "storage/storagetest"}},
 }
 
 const module = "github.com/spandrel/spandrel"

@@ -71,6 +71,9 @@ func httpCommand(ts *testscript.TestScript, neg bool, args []string) {
 	text, err := io.ReadAll(resp.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%s %s\n", resp.Proto, resp.Status)
+	if resp.Close {
+		resp.Header.Set("Connection", "close") // the transport keeps it from us
+	}
 	keys := make([]string, 0, len(resp.Header))
 	for k := range resp.Header {
 		keys = append(keys, k)

@@ -50,6 +50,7 @@ type listener struct {
 	Name      string // for people
 	Address   address
 	Asked     bool   // the address was set, by flag or environment
+	OneAnswer bool   // connections are closed after an answer
 	tlsPrefix string // of the flags for TLS; "" = there are none
 	TLS       tlsFiles
 }
@@ -214,6 +215,7 @@ func (c *config) check(fs *pflag.FlagSet, lookup func(string) string) error {
 	if q, g := c.QueryHTTP.Address, c.QueryGRPC.Address; q == g && q.port() != "0" {
 		c.QueryGRPC.Address = off // one port serves both
 	}
+	c.Zipkin.OneAnswer = !c.KeepAlive
 	if !fs.Changed("badger.sync") && !c.Consistency {
 		c.Sync = syncMode(100 * time.Millisecond)
 	}

@@ -1,36 +1,38 @@
 package main
 
 import (
-	"context"
 	"expvar"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/spandrel/spandrel/collector"
-	"github.com/spandrel/spandrel/storage/memory"
+	"github.com/spandrel/spandrel/query/jaegerapi"
+	"github.com/spandrel/spandrel/ui"
 )
 
 // port is what is served on one listener: routes, or gRPC alone.
 type port struct {
 	*listener
 	routes []route
-	grpc   func(...grpc.ServerOption) *grpc.Server
+	api    []string // "METHOD path" of routes that a package has behind them
+	grpc   *jaegerapi.GRPCServer
+	grace  time.Duration // how long requests may take to end at most, 0 = as long as the shutdown may take
 }
 
+// queryGrace is the grace of queries: a watching client would use up any.
+const queryGrace = 5 * time.Second
+
 // route is one line of the list of all that is served. A path ending in *
-// stands for all that begin so; "" is any method. A handler that has routes of
-// its own (chi) is listed with them.
+// stands for all that begin so; "" is any method.
 type route struct {
 	method, path string
 	handler      http.Handler
@@ -47,7 +49,29 @@ func (s *service) clientPorts() []port {
 			{"POST", "/api/v1/spans", zipkin},
 			{"", "/*", zipkin}, // any prefix before those, and sentences that lead there
 		}},
+		{listener: &s.QueryHTTP, grace: queryGrace, api: s.apiRoutes(), routes: []route{
+			{"", "/*", withGRPC(s.grpc, s.queryHTTP())},
+		}},
+		{listener: &s.QueryGRPC, grace: queryGrace, grpc: s.grpc},
 	}
+}
+
+// queryHTTP is Jaeger's API and the page; package jaegerapi has its routes.
+func (s *service) queryHTTP() http.Handler {
+	return jaegerapi.HTTP(s.query, jaegerapi.HTTPOptions{
+		BasePath: s.BasePath, Headers: s.Headers.Header, Logger: s.log, Registerer: s.registry,
+		UI: ui.Handler(ui.Options{BasePath: s.BasePath, Version: build()}),
+	})
+}
+
+// apiRoutes are the routes of queryHTTP.
+func (s *service) apiRoutes() []string {
+	list := jaegerapi.Routes()
+	for i, r := range list {
+		method, path, _ := strings.Cut(r, " ")
+		list[i] = method + " " + strings.TrimSuffix(s.BasePath, "/") + path
+	}
+	return list
 }
 
 // operatorPorts are the ports of those who run the service.
@@ -86,17 +110,9 @@ func (s *service) ports() []*listener {
 // server makes the port's server on ln.
 func (p port) server(ln net.Listener, log *slog.Logger) (*server, error) {
 	if p.grpc == nil {
-		return newHTTPServer(p.listener, ln, p.handler(), log)
+		return newHTTPServer(p, ln, log)
 	}
-	var opts []grpc.ServerOption
-	if p.TLS.Enabled {
-		config, err := p.TLS.server(log, "h2")
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, grpc.Creds(credentials.NewTLS(config)))
-	}
-	return &server{listener: p.listener, ln: ln, grpc: p.grpc(opts...), done: make(chan struct{})}, nil
+	return &server{port: p, ln: ln, done: make(chan struct{})}, nil
 }
 
 // handler routes to the port's routes.
@@ -115,8 +131,21 @@ func (p port) handler() http.Handler {
 	return r
 }
 
+// newGRPC makes Jaeger's gRPC API; one server answers on both query ports.
+func (s *service) newGRPC() (*jaegerapi.GRPCServer, error) {
+	opts := jaegerapi.GRPCOptions{Logger: s.log, Registerer: s.registry}
+	if s.QueryGRPC.TLS.Enabled {
+		config, err := s.QueryGRPC.TLS.server(s.log, "h2")
+		if err != nil {
+			return nil, err
+		}
+		opts.Server = append(opts.Server, grpc.Creds(credentials.NewTLS(config)))
+	}
+	return jaegerapi.GRPC(s.query, opts), nil
+}
+
 // withGRPC gives gRPC requests to g and all others to h.
-func withGRPC(g *grpc.Server, h http.Handler) http.Handler {
+func withGRPC(g http.Handler, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
 			g.ServeHTTP(w, r)
@@ -126,72 +155,4 @@ func withGRPC(g *grpc.Server, h http.Handler) http.Handler {
 	})
 }
 
-// withHeaders adds the headers to every answer of h.
-func withHeaders(add http.Header, h http.Handler) http.Handler {
-	if len(add) == 0 {
-		return h
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for key, values := range add {
-			w.Header()[key] = append(w.Header()[key], values...)
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
 func showVersion(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, build()) }
-
-// routesCommand lists every route of every port, as set up by the flags and
-// the environment.
-func routesCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "routes",
-		Short: "List every path that is served, by port",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, flags := newConfig()
-			if err := c.load(flags, func(string) string { return "" }); err != nil {
-				return err
-			}
-			return listRoutes(cmd.Context(), cmd.OutOrStdout(), c)
-		},
-	}
-}
-
-func listRoutes(_ context.Context, w io.Writer, c *config) error {
-	log := slog.New(slog.DiscardHandler)
-	s := &service{config: c, log: log, registry: newRegistry(), health: newHealth(log), store: memory.New(memory.Options{})}
-	s.standOn(s.store)
-	for _, p := range append(s.clientPorts(), s.operatorPorts()...) {
-		if p.grpc != nil {
-			for name, info := range p.grpc().GetServiceInfo() {
-				for _, m := range info.Methods {
-					fmt.Fprintf(w, "%-6s gRPC    /%s/%s\n", p.Address.port(), name, m.Name)
-				}
-			}
-			continue
-		}
-		for _, r := range p.routes {
-			sub, ok := r.handler.(chi.Routes)
-			if !ok {
-				fmt.Fprintf(w, "%-6s %-7s %s\n", p.Address.port(), orAny(r.method), r.path)
-				continue
-			}
-			err := chi.Walk(sub, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-				fmt.Fprintf(w, "%-6s %-7s %s\n", p.Address.port(), method, path)
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func orAny(method string) string {
-	if method == "" {
-		return "any"
-	}
-	return method
-}

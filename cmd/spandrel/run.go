@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/spandrel/spandrel/collector"
+	"github.com/spandrel/spandrel/query"
+	"github.com/spandrel/spandrel/query/jaegerapi"
 	"github.com/spandrel/spandrel/storage"
 	"github.com/spandrel/spandrel/storage/memory"
 )
@@ -31,6 +33,8 @@ type service struct {
 
 	store     storage.Store
 	collector *collector.Collector
+	query     *query.Service
+	grpc      *jaegerapi.GRPCServer
 }
 
 // run is the whole life of the service. Its error is one sentence.
@@ -67,6 +71,7 @@ func run(ctx context.Context, c *config, stderr io.Writer) error {
 	}
 	s.announce(append(clients, operators...))
 	s.health.ready(s.store.Healthy)
+	s.grpc.SetReady(true)
 	s.log.Info("ready")
 	select {
 	case <-ctx.Done():
@@ -74,6 +79,7 @@ func run(ctx context.Context, c *config, stderr io.Writer) error {
 	case err = <-s.failed:
 	}
 	s.health.stop()
+	s.grpc.SetReady(false)
 	s.log.Info("stopping")
 	s.stop(clients, s.ShutdownTimeout)
 	if err = errors.Join(err, s.close()); err == nil {
@@ -146,16 +152,21 @@ func (s *service) open() (err error) {
 		return err
 	}
 	s.log.Info("store open", "took", time.Since(began).Round(time.Millisecond).String())
-	s.standOn(s.store)
+	if err := s.standOn(s.store); err != nil {
+		return errors.Join(err, s.close())
+	}
 	return nil
 }
 
 // standOn makes what takes spans to the store and traces from it.
-func (s *service) standOn(store storage.Store) {
+func (s *service) standOn(store storage.Store) (err error) {
 	s.collector = collector.New(store, collector.Options{
 		Logger: s.log, Registerer: s.registry,
 		MaxBodyBytes: int64(s.MaxBody), MaxInFlightBytes: int64(s.MaxInFlight),
 	})
+	s.query = query.New(store, query.Options{MaxClockSkew: s.MaxClockSkew})
+	s.grpc, err = s.newGRPC()
+	return err
 }
 
 // close closes the store and removes an ephemeral one.

@@ -9,16 +9,13 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"google.golang.org/grpc"
 )
 
 // server is one of the ports at work: HTTP, or gRPC alone.
 type server struct {
-	*listener
+	port
 	ln   net.Listener
-	http *http.Server
-	grpc *grpc.Server
+	http *http.Server // unless it is gRPC
 
 	busy   sync.WaitGroup     // requests being answered over HTTP
 	cancel context.CancelFunc // ends their contexts
@@ -36,28 +33,29 @@ const (
 )
 
 // newHTTPServer answers HTTP/1.1, h2c and, with TLS, HTTP/2 on ln.
-func newHTTPServer(l *listener, ln net.Listener, h http.Handler, log *slog.Logger) (*server, error) {
+func newHTTPServer(p port, ln net.Listener, log *slog.Logger) (*server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &server{listener: l, ln: ln, cancel: cancel, done: make(chan struct{})}
+	s := &server{port: p, ln: ln, cancel: cancel, done: make(chan struct{})}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           s.counting(h),
+		Handler:           s.counting(p.handler()),
 		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(log.With("port", l.Name).Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(log.With("port", p.Name).Handler(), slog.LevelWarn),
 	}
-	if !l.TLS.Enabled {
+	s.http.SetKeepAlivesEnabled(!p.OneAnswer)
+	if !p.TLS.Enabled {
 		return s, nil
 	}
 	var err error
-	s.http.TLSConfig, err = l.TLS.server(log, "h2", "http/1.1")
+	s.http.TLSConfig, err = p.TLS.server(log, "h2", "http/1.1")
 	return s, err
 }
 
@@ -92,6 +90,11 @@ func (s *server) start(failed chan<- error) {
 // stop takes no new requests and waits for those under way; when the context
 // ends, it cuts them off. Afterwards none is being answered any more.
 func (s *server) stop(ctx context.Context) {
+	if s.grace > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.grace)
+		defer cancel()
+	}
 	if s.grpc != nil {
 		graceful := make(chan struct{})
 		go func() { s.grpc.GracefulStop(); close(graceful) }()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,6 +29,9 @@ func statusCommand() *cobra.Command {
 			}
 			if at == "" {
 				at = c.Admin.Address
+			}
+			if at == off {
+				return errors.New("the admin port is off: --admin.http.host-port says so")
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
 			defer cancel()

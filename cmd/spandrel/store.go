@@ -15,9 +15,6 @@ func (s *service) openBadger() (err error) {
 			return fmt.Errorf("no temporary directory for the data: %w", err)
 		}
 	}
-	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
-		return s.unwritable(err)
-	}
 	limit := int64(s.MaxBytes)
 	if limit == 0 {
 		limit = shareOfVolume(s.DataDir)
@@ -30,12 +27,8 @@ func (s *service) openBadger() (err error) {
 		Logger:       s.log, Registerer: s.registry,
 	})
 	if err != nil {
-		return s.unwritable(err)
+		return fmt.Errorf("%w (BADGER_DIRECTORY_VALUE names another directory)", err)
 	}
 	s.store = store
 	return nil
-}
-
-func (s *service) unwritable(err error) error {
-	return fmt.Errorf("the data directory %s cannot be used by user %d: %w (BADGER_DIRECTORY_VALUE names another)", s.DataDir, os.Getuid(), err)
 }

@@ -86,7 +86,7 @@ func (b *byteSize) String() string {
 	for i < 3 && n >= 1024 && n == math.Trunc(n) && math.Mod(n, 1024) == 0 {
 		n, i = n/1024, i+1
 	}
-	if i < 0 {
+	if i < 0 || n >= 10_000 {
 		return strconv.FormatInt(int64(*b), 10)
 	}
 	return strconv.FormatFloat(n, 'f', -1, 64) + []string{"KiB", "MiB", "GiB", "TiB"}[i]

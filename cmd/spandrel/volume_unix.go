@@ -14,8 +14,10 @@ import (
 // free and what the directory holds already. 0 where that is not known.
 func shareOfVolume(dir string) int64 {
 	var v unix.Statfs_t
-	if unix.Statfs(dir, &v) != nil {
-		return 0
+	for at := dir; unix.Statfs(at, &v) != nil; at = filepath.Dir(at) { // dir may have to be made yet
+		if at == filepath.Dir(at) {
+			return 0
+		}
 	}
 	bytes := int64(v.Bavail) * int64(v.Bsize)
 	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/storage"
-	"github.com/spandrel/spandrel/storage/memory"
 )
 
 // promises are what a store does beside answering.
@@ -31,7 +30,7 @@ var promises = []struct {
 	{"a store may be reopened again and again", reopensOften},
 	{"readers and writers do not disturb one another", readsAndWrites},
 	{"what was acknowledged before closing is there", closesUnderLoad},
-	{"random histories agree with the reference", agreesWithReference},
+	{"random histories agree with the oracle", agreesWithOracle},
 }
 
 // borrowed copies spans into memory that spoil overwrites.
@@ -264,11 +263,10 @@ func reopensOften(t *testing.T, h Harness) {
 	}
 }
 
-func agreesWithReference(t *testing.T, h Harness) {
+func agreesWithOracle(t *testing.T, h Harness) {
 	for seed := range uint64(6) {
 		l := h.open(t)
-		reference := memory.New(memory.Options{})
-		run := newHistory(t, seed, reference, l.store)
+		run := newHistory(t, seed, &naive{}, l.store)
 		steps := h.steps()
 		for i := range historySteps {
 			run.step()
