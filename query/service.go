@@ -13,7 +13,7 @@ import (
 	"github.com/spandrel/spandrel/storage"
 )
 
-// ErrNotFound: no span of the trace is stored.
+// ErrNotFound says that no span of the trace is stored.
 var ErrNotFound = errors.New("trace not found")
 
 // Options are the settings of a Service.

@@ -42,13 +42,13 @@ import (
 )
 
 var (
-	// ErrOverloaded: the store has more to write than it can hold just now;
+	// ErrOverloaded says that the store has more to write than it can hold just now;
 	// none of the spans were taken. Try again in a second.
 	ErrOverloaded = errors.New("overloaded")
-	// ErrUnavailable: the store cannot commit now, because the disk is full or
+	// ErrUnavailable says that the store cannot commit now, because the disk is full or
 	// failing. It goes on answering reads and takes writes again when it can.
 	ErrUnavailable = errors.New("storage unavailable")
-	// ErrClosed: the store has been closed.
+	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("storage closed")
 )
 

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -54,8 +55,12 @@ func TestHandlerServesThePageUnderAnyPath(t *testing.T) {
 // kialiVersion does what Kiali up to v2.5 does with the page.
 func kialiVersion(body string) (v ui.Version, err error) {
 	const word = "const JAEGER_VERSION = "
-	body = body[strings.Index(body, word)+len(word):]
-	err = json.Unmarshal([]byte(body[:strings.Index(body, ";")]), &v)
+	_, rest, ok := strings.Cut(body, word)
+	if !ok {
+		return v, errors.New("the page does not say " + word)
+	}
+	text, _, _ := strings.Cut(rest, ";")
+	err = json.Unmarshal([]byte(text), &v)
 	return v, err
 }
 

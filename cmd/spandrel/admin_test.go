@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -32,12 +33,12 @@ func TestHealthFollowsTheLife(t *testing.T) {
 	for _, s := range steps {
 		s.do()
 		w := httptest.NewRecorder()
-		h.admin(w, httptest.NewRequest("GET", "/", nil))
+		h.admin(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		if w.Code != s.code || !strings.HasPrefix(w.Body.String(), s.admin) || w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%s: got %d %s, want %d %s…", s.name, w.Code, w.Body, s.code, s.admin)
 		}
 		w = httptest.NewRecorder()
-		h.status(w, httptest.NewRequest("GET", "/status", nil))
+		h.status(w, httptest.NewRequest(http.MethodGet, "/status", nil))
 		var got componentStatus
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
@@ -64,13 +65,13 @@ func TestStatusNamesTheParts(t *testing.T) {
 		"?pipeline=traces&verbose": `"components":{"exporter:jaeger_storage_exporter":{"healthy":true`,
 	} {
 		w := httptest.NewRecorder()
-		h.status(w, httptest.NewRequest("GET", "/status"+query, nil))
+		h.status(w, httptest.NewRequest(http.MethodGet, "/status"+query, nil))
 		if w.Code != 200 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: got %d %s, want %s", query, w.Code, w.Body, want)
 		}
 	}
 	w := httptest.NewRecorder()
-	h.status(w, httptest.NewRequest("GET", "/status?verbose=false", nil))
+	h.status(w, httptest.NewRequest(http.MethodGet, "/status?verbose=false", nil))
 	if strings.Contains(w.Body.String(), "components") {
 		t.Errorf("verbose=false: got %s", w.Body)
 	}

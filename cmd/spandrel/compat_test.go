@@ -99,7 +99,7 @@ func TestUnhonouredNamesWhatWasSet(t *testing.T) {
 			if diff := cmp.Diff(got, tt.want); diff != "" {
 				t.Error(diff)
 			}
-			if fmt.Sprint(err) != tt.err && !(err == nil && tt.err == "") {
+			if (err != nil || tt.err != "") && fmt.Sprint(err) != tt.err {
 				t.Errorf("got error %v, want %q", err, tt.err)
 			}
 		})

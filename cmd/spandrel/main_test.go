@@ -163,11 +163,7 @@ func up(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("use ! exec spandrel")
 	}
-	var env []string
-	for _, name := range scriptEnv(ts) {
-		env = append(env, name)
-	}
-	p, err := spawn(ts.MkAbs("."), env, args)
+	p, err := spawn(ts.MkAbs("."), scriptEnv(ts), args)
 	ts.Check(err)
 	services.Store(ts.Getenv("WORK"), p)
 	ts.Defer(func() {

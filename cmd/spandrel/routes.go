@@ -86,10 +86,11 @@ func (s *service) operatorPorts() []port {
 		{"GET", "/debug/pprof/*", http.HandlerFunc(pprof.Index)},
 		{"", "/*", http.HandlerFunc(s.health.admin)}, // health, at / and at every other path
 	}
-	ports := []port{
-		{listener: &s.Admin, routes: admin},
-		{listener: &s.Health, routes: []route{{"", "/status", http.HandlerFunc(s.health.status)}}},
-	}
+	ports := make([]port, 0, 3)
+	ports = append(ports,
+		port{listener: &s.Admin, routes: admin},
+		port{listener: &s.Health, routes: []route{{"", "/status", http.HandlerFunc(s.health.status)}}},
+	)
 	if s.MetricsBackend != "prometheus" {
 		return ports
 	}

@@ -19,14 +19,14 @@ func shareOfVolume(dir string) int64 {
 			return 0
 		}
 	}
-	bytes := int64(v.Bavail) * int64(v.Bsize)
+	bytes := int64(v.Bavail) * int64(v.Bsize) //nolint:unconvert // the types differ from system to system
 	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // files may go while we look
+		if err != nil { // files may go while we look
+			return nil //nolint:nilerr // what has gone takes no space
 		}
 		if info, err := e.Info(); err == nil {
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {
-				bytes += int64(st.Blocks) * 512
+				bytes += st.Blocks * 512
 			}
 		}
 		return nil

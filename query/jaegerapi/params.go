@@ -191,7 +191,7 @@ func parseTags(simple, objects []string) ([]spandrel.TagCondition, error) {
 
 // tagConditions lists the tags, sorted by key.
 func tagConditions(tags map[string]string) []spandrel.TagCondition {
-	var list []spandrel.TagCondition
+	list := make([]spandrel.TagCondition, 0, len(tags))
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		list = append(list, spandrel.TagCondition{Key: key, Value: tags[key]})
 	}

@@ -151,7 +151,7 @@ func (p *pageReader) column(number int) (*pageColumn, error) {
 		if err != nil {
 			return nil, err
 		}
-		ok := true
+		var ok bool
 		if about.mode == modePaged {
 			c.dict, c.ids, ok = decodePaged(b, n, number)
 		} else {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,7 +73,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s.m = newMetrics(s.o.Registerer)
 	if err := s.load(); err != nil {
-		s.closePartitions()
+		_ = s.closePartitions() // the error that counts is the one below
 		s.m.unregister()
 		_ = s.lock.Close()
 		return nil, fmt.Errorf("opening the store in %s: %w", dir, err)
@@ -290,7 +291,7 @@ func (s *Store) closeWAL(flushedAll bool) error {
 }
 
 func (s *Store) partitions() []*partition {
-	all := append(s.sealed[:len(s.sealed):len(s.sealed)], s.unsealed...)
+	all := slices.Concat(s.sealed, s.unsealed)
 	if s.open != nil {
 		all = append(all, s.open)
 	}
@@ -298,9 +299,9 @@ func (s *Store) partitions() []*partition {
 }
 
 func (s *Store) closePartitions() error {
-	var errs []error
+	var err error
 	for _, p := range s.partitions() {
-		errs = append(errs, p.db.Close())
+		err = errors.Join(err, p.db.Close())
 	}
-	return errors.Join(errs...)
+	return err
 }

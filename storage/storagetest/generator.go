@@ -237,7 +237,7 @@ func (g *Generator) Rest() [][]spandrel.Span {
 	for _, l := range g.post.late {
 		g.hand(l.owner, l.span)
 	}
-	rest := append(g.post.ready, g.post.again...)
+	rest := slices.Concat(g.post.ready, g.post.again)
 	for _, w := range g.post.waiting {
 		if len(w) > 0 {
 			rest = append(rest, w)

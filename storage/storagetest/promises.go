@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/storage"
 )

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/storage"
 )
