@@ -165,8 +165,8 @@ func text(span *shownSpan, tag string) string { return fmt.Sprint(span.Tags[tag]
 func (m *mesh) checkSpan(t *testing.T, v *visit, p *pod, span *shownSpan) {
 	t.Helper()
 	app, _ := strings.CutSuffix(span.Name, ".default.svc.cluster.local:9080/*")
-	number := path.Base(v.hops[0].url[:strings.Index(v.hops[0].url, "?")])
-	url, agent := "http://"+app+":9080/"+app+"/"+number, "bookinfo"
+	page, _, _ := strings.Cut(v.hops[0].url, "?")
+	url, agent := "http://"+app+":9080/"+app+"/"+path.Base(page), "bookinfo"
 	if app == "productpage" {
 		url, agent = v.hops[0].url, "curl/8.5.0"
 	}

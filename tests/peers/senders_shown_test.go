@@ -23,7 +23,7 @@ type shownSpan struct {
 	Service    string
 	Name       string
 	Start, End int64          // µs
-	Tags       map[string]any // string, bool, int64 or float64
+	Tags       map[string]any // see shownTags
 	Logs       []shownLog
 	Flags      int
 	Warnings   []string
@@ -144,23 +144,26 @@ func (a *apiTrace) shown() (*shownTrace, error) {
 	return trace, nil
 }
 
-// shownTags is a map of the tags, whose values must be of the type they claim.
+// shownTags is a map of the tags, whose values must be of the type they claim. A
+// key that has several values has a list of them.
 func shownTags(tags []apiTag) (map[string]any, error) {
 	out := map[string]any{}
 	for _, tag := range tags {
-		if _, twice := out[tag.Key]; twice {
-			return nil, fmt.Errorf("tag %q twice", tag.Key)
-		}
-		number, isNumber := tag.Value.(float64)
-		switch {
+		value := tag.Value
+		number, isNumber := value.(float64)
+		switch kind := fmt.Sprintf("%s %T", tag.Type, value); {
 		case tag.Type == "int64" && isNumber:
-			out[tag.Key] = int64(number)
-		case fmt.Sprintf("%s %T", tag.Type, tag.Value) == "string string",
-			fmt.Sprintf("%s %T", tag.Type, tag.Value) == "bool bool",
-			tag.Type == "float64" && isNumber:
-			out[tag.Key] = tag.Value
+			value = int64(number)
+		case kind != "string string" && kind != "bool bool" && kind != "float64 float64":
+			return nil, fmt.Errorf("tag %q is a %s: %v", tag.Key, tag.Type, value)
+		}
+		switch before := out[tag.Key].(type) {
+		case nil:
+			out[tag.Key] = value
+		case []any:
+			out[tag.Key] = append(before, value)
 		default:
-			return nil, fmt.Errorf("tag %q is a %s: %v", tag.Key, tag.Type, tag.Value)
+			out[tag.Key] = []any{before, value}
 		}
 	}
 	return out, nil
