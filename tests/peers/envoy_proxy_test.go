@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"text/template"
@@ -20,6 +22,7 @@ type tracing struct {
 	Encoding      string // HTTP_JSON or HTTP_PROTO
 	Shared        bool   // both halves of a call have one span id
 	Short         bool   // 64-bit trace ids
+	HTTP2         bool   // to the collector
 	SpawnUpstream bool   // the gateway makes two spans of a request (Istio 1.28 and newer)
 }
 
@@ -47,7 +50,8 @@ func startEnvoy(t *testing.T, m *mesh, p *pod, tr tracing, collector string) *en
 	}
 	var config bytes.Buffer
 	err := envoyConfig.Execute(&config, map[string]any{
-		"Pod": p, "Tracing": tr, "Admin": admin, "Hosts": m.hosts(p), "Clusters": clusters})
+		"Pod": p, "Tracing": tr, "Admin": admin,
+		"Hosts": m.hosts(p), "Clusters": clusters, "Collector": zipkinCluster})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +62,7 @@ func startEnvoy(t *testing.T, m *mesh, p *pod, tr tracing, collector string) *en
 	install(t, pythonLibs)
 	return &envoy{
 		process: start(t, "envoy of "+p.name, []string{"MESH_COLOUR=blue"}, inBin(t, envoyBinary),
-			"-c", file, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"),
+			"-c", file, "--concurrency", "2", "--disable-hot-restart", "--log-level", "warning"),
 		admin: "http://" + admin,
 	}
 }
@@ -73,11 +77,17 @@ type reports struct {
 	spans int // in all reports
 	sent  int // reports answered with 202, which is all that Envoy takes for success
 	lost  int // reports that were not: dropped, failed or without a cluster
+
+	http1, http2 int // connections to the collector
+}
+
+func (r reports) plus(o reports) reports {
+	return reports{r.spans + o.spans, r.sent + o.sent, r.lost + o.lost, r.http1 + o.http1, r.http2 + o.http2}
 }
 
 // reports reads the figures, all of which must be there.
 func (e *envoy) reports() (reports, error) {
-	resp, err := http.Get(e.admin + "/stats?format=json&filter=^tracing.zipkin")
+	resp, err := http.Get(e.admin + "/stats?format=json&filter=" + url.QueryEscape(`^tracing\.zipkin|^cluster\.`+regexp.QuoteMeta(zipkinCluster)+`\.upstream_cx_http`))
 	if err != nil {
 		return reports{}, err
 	}
@@ -93,14 +103,16 @@ func (e *envoy) reports() (reports, error) {
 	}
 	values := map[string]int{}
 	for _, s := range answer.Stats {
-		values[strings.TrimPrefix(s.Name, "tracing.zipkin.")] = s.Value
+		values[s.Name[strings.LastIndexByte(s.Name, '.')+1:]] = s.Value
 	}
-	names := []string{"spans_sent", "reports_sent", "reports_dropped", "reports_failed", "reports_skipped_no_cluster"}
+	names := []string{"spans_sent", "reports_sent", "reports_dropped", "reports_failed", "reports_skipped_no_cluster",
+		"upstream_cx_http1_total", "upstream_cx_http2_total"}
 	for _, name := range names {
 		if _, ok := values[name]; !ok {
 			return reports{}, permanent{fmt.Errorf("no %s among the stats of %s: %v", name, e.name, values)}
 		}
 	}
 	lost := values["reports_dropped"] + values["reports_failed"] + values["reports_skipped_no_cluster"]
-	return reports{values["spans_sent"], values["reports_sent"], lost}, nil
+	return reports{values["spans_sent"], values["reports_sent"], lost,
+		values["upstream_cx_http1_total"], values["upstream_cx_http2_total"]}, nil
 }

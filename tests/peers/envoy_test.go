@@ -84,11 +84,12 @@ type visit struct {
 func TestEnvoy(t *testing.T) {
 	m := newMesh(t)
 	usual := tracing{Path: "/api/v2/spans", Encoding: "HTTP_JSON"}
-	shared, proto, short, misdirected, spawn := usual, usual, usual, usual, usual
+	shared, proto, short, misdirected, http2, spawn := usual, usual, usual, usual, usual, usual
 	shared.Shared = true
 	proto.Encoding = "HTTP_PROTO"
 	short.Short = true
 	misdirected.Path = "/zipkin/api/v1/spans"
+	http2.HTTP2 = true
 	spawn.SpawnUpstream = true
 	for _, row := range []struct {
 		name    string
@@ -99,6 +100,7 @@ func TestEnvoy(t *testing.T) {
 		{"protobuf", proto},
 		{"64-bit trace ids", short},
 		{"the path of another version under a prefix", misdirected},
+		{"HTTP2 to the collector", http2},
 		{"two spans of the gateway", spawn},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -182,7 +184,7 @@ func settle(t *testing.T, s *server, envoys []*envoy, tr tracing, spans int) {
 			if err != nil {
 				return err
 			}
-			sum = reports{sum.spans + r.spans, sum.sent + r.sent, sum.lost + r.lost}
+			sum = sum.plus(r)
 		}
 		stored, posts := s.metrics(t).sum("spandrel_store_spans_total"), s.metrics(t).sum(postsMetric)
 		switch {
@@ -199,6 +201,9 @@ func settle(t *testing.T, s *server, envoys []*envoy, tr tracing, spans int) {
 	}
 	if tr.otherVersion() {
 		misdirected = sum.sent
+	}
+	if (sum.http2 > 0) != tr.HTTP2 || (sum.http1 > 0) == tr.HTTP2 {
+		t.Errorf("%d connections over HTTP/1 and %d over HTTP/2, want HTTP/2: %v", sum.http1, sum.http2, tr.HTTP2)
 	}
 	m := s.metrics(t)
 	for _, count := range []struct {
