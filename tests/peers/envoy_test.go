@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -190,7 +191,7 @@ func settle(t *testing.T, s *server, envoys []*envoy, tr tracing, spans int) {
 		switch {
 		case sum.lost > 0 || sum.spans > spans || stored > spans:
 			return permanent{fmt.Errorf("%+v, %d stored, where %d were made", sum, stored, spans)}
-		case sum.spans < spans || stored < spans || sum.sent < posts:
+		case sum.spans < spans || stored < spans || sum.sent != posts:
 			return fmt.Errorf("%+v, %d stored in %d posts, where %d were made", sum, stored, posts, spans)
 		}
 		return nil
@@ -267,6 +268,10 @@ func checkSearch(t *testing.T, s *server, all []*visit) {
 		}
 		if diff := gocmp.Diff(search.want, got, cmpopts.EquateEmpty()); diff != "" || len(got) != len(found) {
 			t.Errorf("%v: %d traces, want (-) and got (+):\n%s", search.params, len(found), diff)
+		}
+		service := search.params.Get("service") // all its spans match, if any does
+		if !slices.IsSortedFunc(found, func(a, b *shownTrace) int { return cmp.Compare(b.newest(service), a.newest(service)) }) {
+			t.Errorf("%v: the traces are not in the order of their newest span that matches, newest first", search.params)
 		}
 	}
 	services := []string{"details.default", "istio-ingressgateway.istio-system", "productpage.default", "ratings.default", "reviews.default"}

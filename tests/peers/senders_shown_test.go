@@ -18,6 +18,17 @@ type shownTrace struct {
 	Spans map[string]*shownSpan // by id
 }
 
+// newest is when the last of the service's spans began.
+func (tr *shownTrace) newest(service string) int64 {
+	last := int64(0)
+	for _, span := range tr.Spans {
+		if span.Service == service {
+			last = max(last, span.Start)
+		}
+	}
+	return last
+}
+
 type shownSpan struct {
 	ID, Parent string // Parent is of the one reference, "" without any
 	Service    string
