@@ -16,6 +16,7 @@ type columnBuilder struct {
 	ids    []uint32          // one a value, over all pages
 	begin  []int             // where in ids each page begins, as far as pages have values
 	last   uint32            // id of the value added last
+	pairs  []uint64          // bits: which operations have which values, maxPairedValues each
 }
 
 func newColumnBuilder(key string, kind spandrel.ValueKind) *columnBuilder {

@@ -218,7 +218,7 @@ func (f *flush) setSegments() (infos []segmentInfo, fresh []opKey, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		info := segmentInfo{f.ids[i], span, b.foot.rows, b.foot.traces, int64(len(seg))}
+		info := segmentInfo{f.ids[i], span, b.foot.rows, b.foot.traces, int64(len(seg)), new(segmentFilter)}
 		ops := make([]opKey, 0, len(f.ops[i]))
 		for k := range f.ops[i] {
 			ops = append(ops, k)

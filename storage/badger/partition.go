@@ -58,6 +58,7 @@ type segmentInfo struct {
 	span         timeRange
 	rows, traces int
 	bytes        int64
+	filter       *segmentFilter
 }
 
 // nameTable numbers service names; numbers never change.
@@ -191,6 +192,7 @@ func (p *partition) load() (ops []opKey, err error) {
 				return errors.New("malformed registry entry")
 			}
 			info.id = binary.BigEndian.Uint32(it.Item().Key()[1:])
+			info.filter = new(segmentFilter)
 			p.segments = append(p.segments, info)
 			ops = append(ops, fresh...)
 		}

@@ -98,17 +98,19 @@ func appendParts(b []byte, s *spandrel.Span, mask uint16) []byte {
 	if mask&hasTags != 0 {
 		b = appendTags(b, s.Tags)
 	}
-	return appendRare(b, s, mask, 0)
+	return appendRare(b, s, mask, true)
 }
 
-// appendRare appends the parts that few spans have; times of events count from
-// base.
-func appendRare(b []byte, s *spandrel.Span, mask uint16, base int64) []byte {
+// appendRare appends the parts that few spans have, events with their times or
+// without.
+func appendRare(b []byte, s *spandrel.Span, mask uint16, times bool) []byte {
 	if mask&hasEvents != 0 {
 		b = binary.AppendUvarint(b, uint64(len(s.Events)))
 		for i := range s.Events {
 			e := &s.Events[i]
-			b = binary.AppendVarint(b, e.Time-base)
+			if times {
+				b = binary.AppendVarint(b, e.Time)
+			}
 			b = appendTags(appendText(b, e.Name), e.Fields)
 		}
 	}
@@ -255,7 +257,7 @@ func (r row) decode(s *spandrel.Span) error {
 	if mask&hasTags != 0 {
 		s.Tags = d.tags(s.Tags)
 	}
-	d.rare(s, mask, 0)
+	d.rare(s, mask, true)
 	if d.bad || len(d.b) > 0 {
 		return errRow
 	}
@@ -360,10 +362,13 @@ func (d *decoder) tags(into []spandrel.Tag) []spandrel.Tag {
 }
 
 // rare reads what appendRare wrote.
-func (d *decoder) rare(s *spandrel.Span, mask uint16, base int64) {
+func (d *decoder) rare(s *spandrel.Span, mask uint16, times bool) {
 	if mask&hasEvents != 0 {
-		for range d.count(3) {
-			at := base + d.varint()
+		for range d.count(2) {
+			var at int64
+			if times {
+				at = d.varint()
+			}
 			s.Events = append(s.Events, spandrel.Event{Time: at, Name: d.text(), Fields: d.tags(nil)})
 		}
 	}

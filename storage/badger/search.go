@@ -22,6 +22,7 @@ func (s *Store) Search(ctx context.Context, q spandrel.Query) iter.Seq2[storage.
 		}
 		defer v.release()
 		r := &search{store: s, q: &q, terms: termsOf(&q), seen: make(map[spandrel.TraceID]struct{})}
+		r.needs = needsOf(&q, r.terms)
 		r.plan(v)
 		for n := 0; q.Limit <= 0 || n < q.Limit; n++ {
 			ref, ok, err := r.next(ctx)
@@ -40,17 +41,18 @@ type search struct {
 	store   *Store
 	q       *spandrel.Query
 	terms   []term
+	needs   []need
 	waiting []*source // heap, highest bound first
 	open    []*source // heap, newest candidate first
 	seen    map[spandrel.TraceID]struct{}
 }
 
-// source is a head or a segment.
+// source is a head, a segment or a page of one.
 type source struct {
 	bound int64
-	// search lists all rows that may match; afterwards verify tells of each
-	// whether it does.
-	search func() []candidate
+	// search lists all rows that may match, or sources that have them;
+	// afterwards verify tells of a row that is not sure whether it does.
+	search func() ([]candidate, []*source)
 	verify func(row int32) bool
 	found  []candidate // heap, newest first
 }
@@ -60,6 +62,7 @@ type candidate struct {
 	start int64
 	trace spandrel.TraceID
 	row   int32
+	sure  bool // it does match
 }
 
 func newer(a, b candidate) bool {
@@ -74,7 +77,7 @@ func (r *search) plan(v *view) {
 	for _, p := range v.parts {
 		for _, info := range p.segments {
 			if bound, ok := r.boundOf(info.span); ok {
-				r.waiting = append(r.waiting, r.segmentSource(p, info.id, bound))
+				r.waiting = append(r.waiting, r.segmentSource(p, info, bound))
 			}
 		}
 	}
@@ -102,7 +105,11 @@ func (r *search) next(ctx context.Context) (ref storage.TraceRef, ok bool, err e
 		}
 		if len(r.waiting) > 0 && (len(r.open) == 0 || r.waiting[0].bound >= r.open[0].found[0].start) {
 			src := heapPop(&r.waiting, higherBound)
-			if src.found = src.search(); len(src.found) > 0 {
+			found, parts := src.search()
+			for _, part := range parts {
+				heapPush(&r.waiting, part, higherBound)
+			}
+			if src.found = found; len(found) > 0 {
 				heapify(src.found, newer)
 				heapPush(&r.open, src, newerTop)
 			}
@@ -118,7 +125,7 @@ func (r *search) next(ctx context.Context) (ref storage.TraceRef, ok bool, err e
 		} else {
 			siftDown(r.open, 0, newerTop)
 		}
-		if _, ok := r.seen[c.trace]; ok || !src.verify(c.row) {
+		if _, ok := r.seen[c.trace]; ok || !c.sure && !src.verify(c.row) {
 			continue
 		}
 		r.seen[c.trace] = struct{}{}

@@ -21,7 +21,12 @@ type segmentBuilder struct {
 	parents   []byte
 	starts    []int64
 	durations []int64
+	events    []int64 // times, from the starts of their spans
+	span      timeRange
 	raw       []byte // scratch
+
+	operations map[uint64]int // places in facts by ids of service and name
+	facts      []operationFacts
 
 	columns []*columnBuilder
 	tags    map[tagColumn]int // place in columns
@@ -55,8 +60,8 @@ type lastEndpoint struct {
 const maxParentDistance = 64
 
 func newSegmentBuilder() *segmentBuilder {
-	b := &segmentBuilder{out: []byte(segmentMagic), tags: make(map[tagColumn]int)}
-	b.foot.span, b.foot.duration = noTime, noTime
+	b := &segmentBuilder{out: []byte(segmentMagic), tags: make(map[tagColumn]int), operations: make(map[uint64]int)}
+	b.foot.span, b.foot.duration, b.span = noTime, noTime, noTime
 	for range fixedColumns {
 		b.columns = append(b.columns, newColumnBuilder("", 0))
 	}
@@ -83,6 +88,7 @@ func (b *segmentBuilder) add(s *spandrel.Span) int {
 	b.inTrace++
 	b.foot.rows++
 	b.foot.span.add(s.Start)
+	b.span.add(s.Start)
 	b.foot.duration.add(s.Duration)
 	return b.foot.rows - 1
 }
@@ -92,6 +98,9 @@ func (b *segmentBuilder) addNumbers(s *spandrel.Span) {
 	b.ids = append(b.ids, s.ID)
 	b.starts = append(b.starts, s.Start)
 	b.durations = append(b.durations, s.Duration)
+	for i := range s.Events {
+		b.events = append(b.events, s.Events[i].Time-s.Start)
+	}
 }
 
 // appendParent appends 0 for none, 1 and the id, or 1 + the distance to a row
@@ -115,6 +124,7 @@ func (b *segmentBuilder) addColumns(s *spandrel.Span) {
 	b.columns[colFacts].addBytes(page, facts[:])
 	b.columns[colService].add(page, s.Local.Service)
 	b.columns[colName].add(page, s.Name)
+	op := b.addOperation(s)
 	b.columns[colLocal].add(page, b.local.bytesOf(&s.Local))
 	b.columns[colRemoteService].add(page, s.Remote.Service)
 	b.columns[colRemote].add(page, b.remote.bytesOf(&s.Remote))
@@ -125,20 +135,26 @@ func (b *segmentBuilder) addColumns(s *spandrel.Span) {
 	b.columns[colResource].addBytes(page, b.scratch)
 	b.scratch = b.scratch[:0]
 	if mask := maskOf(s) &^ (hasEvents - 1) &^ hasResource; mask != 0 {
-		b.scratch = appendRare(binary.LittleEndian.AppendUint16(b.scratch, mask), s, mask, s.Start)
+		b.scratch = appendRare(binary.LittleEndian.AppendUint16(b.scratch, mask), s, mask, false)
 	}
 	b.columns[colRest].addBytes(page, b.scratch)
-	b.columns[colShape].add(page, b.addTags(page, s.Tags))
+	for _, c := range b.columns[colName+1 : colShape] {
+		c.pair(op)
+	}
+	b.columns[colFacts].pair(op)
+	b.columns[colShape].add(page, b.addTags(page, op, s.Tags))
 }
 
 // addTags adds the tags to their columns and returns the shape: the columns'
 // numbers in order, counted from the first tag column, as uvarints.
-func (b *segmentBuilder) addTags(page int, tags []spandrel.Tag) string {
+func (b *segmentBuilder) addTags(page, op int, tags []spandrel.Tag) string {
 	node := &b.shapes
 	for i := range tags {
 		t := &tags[i]
 		node = node.step(t.Key, t.Value.Kind(), b)
-		b.columns[node.column].add(page, t.Value.Raw())
+		c := b.columns[node.column]
+		c.add(page, t.Value.Raw())
+		c.pair(op)
 	}
 	if node.shape == "" && len(tags) > 0 {
 		var shape []byte
@@ -190,7 +206,10 @@ func (b *segmentBuilder) cutPage() {
 	f.parents = append(f.parents, b.page(b.parents))
 	f.starts = append(f.starts, b.page(appendStarts(b.raw[:0], b.starts)))
 	f.durations = append(f.durations, b.page(appendDurations(b.raw[:0], b.durations)))
-	b.ids, b.parents, b.starts, b.durations, b.inTrace = b.ids[:0], b.parents[:0], b.starts[:0], b.durations[:0], 0
+	f.eventTimes = append(f.eventTimes, b.page(appendEventTimes(b.raw[:0], b.events)))
+	f.spans = append(f.spans, b.span)
+	b.ids, b.parents, b.starts, b.durations, b.events = b.ids[:0], b.parents[:0], b.starts[:0], b.durations[:0], b.events[:0]
+	b.inTrace, b.span = 0, noTime
 }
 
 func (b *segmentBuilder) page(raw []byte) (ref pageRef) {
@@ -217,6 +236,19 @@ func appendDurations(b []byte, durations []int64) []byte {
 	b = binary.AppendUvarint(b, uint64(unit))
 	for _, d := range durations {
 		b = binary.AppendUvarint(b, uint64(d/unit))
+	}
+	return b
+}
+
+// appendEventTimes appends the unit in ns, then each time in units.
+func appendEventTimes(b []byte, times []int64) []byte {
+	if len(times) == 0 {
+		return b
+	}
+	unit := unitOf(times)
+	b = binary.AppendUvarint(b, uint64(unit))
+	for _, t := range times {
+		b = binary.AppendVarint(b, t/unit)
 	}
 	return b
 }
@@ -248,10 +280,10 @@ func (b *segmentBuilder) finish() ([]byte, timeRange, error) {
 			eachTerm(i, c.key, c.kind, value, func(t term) { terms = append(terms, t.hash()) })
 		}
 	}
-	filter, err := newFuse(terms)
+	filter, err := newFuse(b.pairTerms(terms))
 	if err != nil {
 		return nil, timeRange{}, err
 	}
-	f.terms = b.page(appendFuse(nil, filter))
+	b.out, f.terms = appendStored(b.out, appendFuse(nil, filter)) // searches read it where it is
 	return appendFooter(b.out, f), f.span, nil
 }

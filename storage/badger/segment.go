@@ -17,7 +17,7 @@ import (
 const (
 	segmentMagic = "\x01spdSEG\n" // version byte first
 	segmentTail  = 16             // footer length, its CRC, magic again
-	pageRows     = 4096
+	pageRows     = 1024
 )
 
 // The columns that every row has a value in, by their place in the footer.
@@ -30,7 +30,7 @@ const (
 	colRemoteService        //
 	colRemote               // Remote's addresses and port
 	colResource             // Resource as a list of tags, empty for none
-	colRest                 // u16 mask and the parts of a row's that appendRare writes, but the resource
+	colRest                 // u16 mask and the parts of a row's that appendRare writes, but the resource and times
 	colShape                // the numbers of the row's tag columns in the order of its tags
 	fixedColumns
 )
@@ -72,10 +72,12 @@ type footer struct {
 	duration     timeRange
 	terms        pageRef // filter of search terms
 	traceTable   pageRef
-	ids          []pageRef // of each page, as are the next three
+	spans        []timeRange // of each page, as are the next five
+	ids          []pageRef
 	parents      []pageRef
 	starts       []pageRef
 	durations    []pageRef
+	eventTimes   []pageRef
 	columns      []column
 }
 
@@ -103,12 +105,17 @@ func appendPage(seg, raw []byte) ([]byte, pageRef) {
 		seg = zstdEncoder.EncodeAll(raw, seg)
 	}
 	if n := len(seg) - int(ref.offset); n == 0 || n >= len(raw) {
-		seg = append(seg[:ref.offset], raw...)
-		ref.raw = 0
+		return appendStored(seg[:ref.offset], raw)
 	}
 	stored := seg[ref.offset:]
 	ref.length, ref.crc = uint32(len(stored)), crc32.Checksum(stored, castagnoli)
 	return seg, ref
+}
+
+// appendStored appends a page as it is.
+func appendStored(seg, raw []byte) ([]byte, pageRef) {
+	ref := pageRef{offset: uint32(len(seg)), length: uint32(len(raw)), crc: crc32.Checksum(raw, castagnoli)}
+	return append(seg, raw...), ref
 }
 
 // readPage gives a page's bytes, which do not share memory with the segment.
@@ -170,7 +177,9 @@ func appendFooter(seg []byte, f *footer) []byte {
 	seg = appendRef(seg, f.terms)
 	seg = appendRef(seg, f.traceTable)
 	for p := range f.pages() {
-		for _, refs := range [][]pageRef{f.ids, f.parents, f.starts, f.durations} {
+		seg = binary.AppendUvarint(seg, uint64(f.spans[p].min-f.span.min))
+		seg = binary.AppendUvarint(seg, uint64(f.span.max-f.spans[p].max))
+		for _, refs := range [][]pageRef{f.ids, f.parents, f.starts, f.durations, f.eventTimes} {
 			seg = appendRef(seg, refs[p])
 		}
 	}
@@ -255,8 +264,10 @@ func parseFooter(seg []byte) (*footer, error) {
 		return nil, corruption("footer", errors.New("too many rows"))
 	}
 	for range f.pages() {
+		f.spans = append(f.spans, timeRange{f.span.min + int64(d.uvarint()), f.span.max - int64(d.uvarint())})
 		f.ids, f.parents = append(f.ids, d.ref()), append(f.parents, d.ref())
 		f.starts, f.durations = append(f.starts, d.ref()), append(f.durations, d.ref())
+		f.eventTimes = append(f.eventTimes, d.ref())
 	}
 	f.columns = make([]column, d.count(3))
 	for i := range f.columns {

@@ -120,7 +120,7 @@ func FuzzSegment(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	refs := []*pageRef{&foot.traceTable, &foot.ids[0], &foot.parents[0], &foot.starts[0], &foot.durations[0]}
+	refs := []*pageRef{&foot.traceTable, &foot.ids[0], &foot.parents[0], &foot.starts[0], &foot.durations[0], &foot.eventTimes[0]}
 	for i := range foot.columns {
 		refs = append(refs, &foot.columns[i].dict)
 		if foot.columns[i].mode != modeConstant {

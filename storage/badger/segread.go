@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 // for one goroutine.
 type segmentReader struct {
 	get   func(use func(seg []byte) error) error // lends the segment's bytes
+	lent  []byte                                 // while lend runs
 	foot  *footer
 	dicts map[int][]string // shared dictionaries, by column
 	pages map[int]*pageReader
@@ -30,15 +32,32 @@ func openSegment(get func(use func(seg []byte) error) error) (*segmentReader, er
 	return r, nil
 }
 
-func (r *segmentReader) bytes(ref pageRef, what string) (b []byte, err error) {
-	err = r.get(func(seg []byte) error {
-		b, err = readPage(seg, ref)
+// lend runs use with the segment's bytes at hand, which spares every page it
+// reads the way to them.
+func (r *segmentReader) lend(use func() error) error {
+	if r.lent != nil {
+		return use()
+	}
+	return r.get(func(seg []byte) error {
+		r.lent = seg
+		defer func() { r.lent = nil }()
+		return use()
+	})
+}
+
+// bytes reads a page, in memory of its own; page is its number or -1.
+func (r *segmentReader) bytes(ref pageRef, page int, what string) (b []byte, err error) {
+	err = r.lend(func() (err error) {
+		b, err = readPage(r.lent, ref)
 		return err
 	})
-	if err != nil {
-		return nil, corruption(what, err)
+	switch {
+	case err == nil:
+		return b, nil
+	case page >= 0:
+		what = fmt.Sprintf("page %d, %s", page, what)
 	}
-	return b, nil
+	return nil, corruption(what, err)
 }
 
 // traceTable tells which trace a row belongs to.
@@ -56,7 +75,7 @@ func (r *segmentReader) traces() (*traceTable, error) {
 	if r.table != nil {
 		return r.table, nil
 	}
-	b, err := r.bytes(r.foot.traceTable, "trace table")
+	b, err := r.bytes(r.foot.traceTable, -1, "trace table")
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +103,7 @@ type pageReader struct {
 	parents   []spandrel.SpanID
 	starts    []int64
 	durations []int64
+	events    []int64 // times of the page's events, from the starts of their spans
 	columns   map[int]*pageColumn
 	shapes    map[uint32][]int // columns of a shape's tags, by its id in the page
 }
@@ -104,7 +124,7 @@ func (c *pageColumn) id(i int) uint32 {
 func (c *pageColumn) value(i int) string { return c.dict[c.id(i)] }
 
 // maxOpenPages bounds the pages that a reader keeps.
-const maxOpenPages = 8
+const maxOpenPages = 32
 
 func (r *segmentReader) pageAt(number int) *pageReader {
 	p := r.pages[number]
@@ -122,7 +142,7 @@ func (r *segmentReader) pageAt(number int) *pageReader {
 }
 
 func (p *pageReader) bytes(ref pageRef, what string) ([]byte, error) {
-	return p.seg.bytes(ref, fmt.Sprintf("page %d, %s", p.number, what))
+	return p.seg.bytes(ref, p.number, what)
 }
 
 func (p *pageReader) corrupt(what string) error {
@@ -147,7 +167,7 @@ func (p *pageReader) column(number int) (*pageColumn, error) {
 		}
 	}
 	if about.mode != modeConstant && n > 0 {
-		b, err := p.bytes(about.pages[p.number], fmt.Sprintf("column %d %q", number, about.key))
+		b, err := p.bytes(about.pages[p.number], cmp.Or(about.key, "fixed column"))
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +189,7 @@ func (r *segmentReader) dictionary(number int) ([]string, error) {
 	if dict, ok := r.dicts[number]; ok {
 		return dict, nil
 	}
-	b, err := r.bytes(r.foot.columns[number].dict, fmt.Sprintf("dictionary of column %d", number))
+	b, err := r.bytes(r.foot.columns[number].dict, -1, "dictionary")
 	if err != nil {
 		return nil, err
 	}
@@ -281,6 +301,31 @@ func (p *pageReader) loadDurations() error {
 	return nil
 }
 
+// loadEvents reads the times of the page's events.
+func (p *pageReader) loadEvents() error {
+	if p.events != nil {
+		return nil
+	}
+	b, err := p.bytes(p.seg.foot.eventTimes[p.number], "event times")
+	if err != nil {
+		return err
+	}
+	d := decoder{b: b}
+	unit := int64(1)
+	if len(b) > 0 {
+		unit = int64(d.uvarint())
+	}
+	times := make([]int64, 0, len(b)/2)
+	for len(d.b) > 0 {
+		times = append(times, d.varint()*unit)
+	}
+	if d.bad {
+		return p.corrupt("event times")
+	}
+	p.events = times
+	return nil
+}
+
 // loadIDs reads the ids of the page's spans and of their parents.
 func (p *pageReader) loadIDs() error {
 	if p.ids != nil {
@@ -352,7 +397,7 @@ func (r *segmentReader) spans(into []spandrel.Span, id spandrel.TraceID, first, 
 	for range n {
 		into = append(into, spandrel.Span{TraceID: id})
 	}
-	if err := p.fill(into[from:], a); err != nil {
+	if err := r.lend(func() error { return p.fill(into[from:], a) }); err != nil {
 		return into[:from], err
 	}
 	return into, nil

@@ -24,7 +24,52 @@ func (p *pageReader) fill(spans []spandrel.Span, a int) error {
 			return err
 		}
 	}
+	if err := p.fillEventTimes(spans, a); err != nil {
+		return err
+	}
 	return p.fillTags(spans, a)
+}
+
+// fillEventTimes gives the spans' events their times: those of a row come
+// after those of the rows before it in the page.
+func (p *pageReader) fillEventTimes(spans []spandrel.Span, a int) error {
+	rest, err := p.column(colRest)
+	if err != nil {
+		return err
+	}
+	if err := p.loadEvents(); err != nil {
+		return err
+	}
+	uses := make([]int, len(rest.dict)) // of each value before a
+	for i := range a {
+		uses[rest.id(i)]++
+	}
+	at := 0
+	for id, n := range uses {
+		if n > 0 {
+			at += n * eventsIn(rest.dict[id])
+		}
+	}
+	for i := range spans {
+		s := &spans[i]
+		if at+len(s.Events) > len(p.events) {
+			return p.corrupt("event times")
+		}
+		for k := range s.Events {
+			s.Events[k].Time = s.Start + p.events[at+k]
+		}
+		at += len(s.Events)
+	}
+	return nil
+}
+
+// eventsIn is how many events a value of colRest has.
+func eventsIn(value string) int {
+	if len(value) < 2 || value[0]&hasEvents == 0 {
+		return 0
+	}
+	d := decoder{b: []byte(value[2:])}
+	return d.count(2)
 }
 
 // fillColumn fills in what one of the fixed columns says.

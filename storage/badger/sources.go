@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/spandrel/spandrel"
 )
@@ -14,7 +15,7 @@ import (
 // tags are looked for as bytes before a row is decoded.
 func (r *search) headSource(v headView, bound int64) *source {
 	src := &source{bound: bound}
-	src.search = func() (found []candidate) {
+	src.search = func() (found []candidate, _ []*source) {
 		q := r.q
 		want := make([]bool, len(v.ops))
 		for i, op := range v.ops {
@@ -25,16 +26,13 @@ func (r *search) headSource(v headView, bound int64) *source {
 			m := &v.meta[i]
 			if want[m.op] && inRange(m.start, q.MinStart, q.MaxStart) && inRange(m.duration, q.MinDuration, q.MaxDuration) &&
 				hasNeedles(v.rows[i], needles) {
-				found = append(found, candidate{m.start, v.rows[i].traceID(), int32(i)})
+				found = append(found, candidate{m.start, v.rows[i].traceID(), int32(i), len(q.Tags) == 0})
 			}
 		}
-		return found
+		return found, nil
 	}
 	var span spandrel.Span
 	src.verify = func(at int32) bool {
-		if len(r.q.Tags) == 0 {
-			return true // all that the query asks for was compared
-		}
 		return v.rows[at].decode(&span) == nil && r.q.Match(&span)
 	}
 	return src
@@ -74,118 +72,161 @@ func hasNeedles(r row, needles [][][]byte) bool {
 	return true
 }
 
-// segmentSource searches a segment: its filter first, then the columns that
-// the query's terms can be in.
-func (r *search) segmentSource(p *snapshot, id uint32, bound int64) *source {
+// segmentSource searches a segment: its filter first, then page by page the
+// columns that the query's terms can be in.
+func (r *search) segmentSource(p *snapshot, info segmentInfo, bound int64) *source {
 	src := &source{bound: bound}
-	var reader *segmentReader
-	var spans []spandrel.Span
-	src.search = func() []candidate {
-		get := lendStored(p.txn, id)
-		may, err := mayMatch(get, r.terms)
+	src.search = func() (_ []candidate, pages []*source) {
+		get := lendStored(p.txn, info.id)
+		may, err := info.filter.mayHave(get, r.needs)
 		if err != nil {
 			r.store.corrupt(p.p.dir, err) // and look at the columns
 		} else if !may {
-			return nil
+			return nil, nil
 		}
-		if reader, err = openSegment(get); err != nil {
+		reader, err := openSegment(get)
+		if err != nil {
 			r.store.corrupt(p.p.dir, err)
-			return nil
+			return nil, nil
 		}
-		found, err := reader.candidates(r.q, r.terms)
+		if all := reader.foot.duration; r.q.MinDuration > all.max || r.q.MaxDuration != 0 && r.q.MaxDuration < all.min {
+			return nil, nil
+		}
+		m := &matcher{reader: reader, q: r.q, terms: r.terms, shared: make(map[sharedMatch][]certainty)}
+		for number, span := range reader.foot.spans {
+			if bound, ok := r.boundOf(span); ok {
+				pages = append(pages, r.pageSource(p, m, number, bound))
+			}
+		}
+		return nil, pages
+	}
+	return src
+}
+
+// pageSource searches a page. A page that cannot be read is left out.
+func (r *search) pageSource(p *snapshot, m *matcher, number int, bound int64) *source {
+	src := &source{bound: bound}
+	src.search = func() (found []candidate, _ []*source) {
+		err := m.reader.lend(func() (err error) {
+			found, err = m.candidates(number)
+			return err
+		})
 		if err != nil {
 			r.store.corrupt(p.p.dir, err)
 		}
-		return found
+		return found, nil
 	}
 	src.verify = func(at int32) bool {
-		if len(r.q.Tags) == 0 {
-			return true // all that the query asks for was compared
-		}
-		var err error
-		if spans, err = reader.spans(spans[:0], spandrel.TraceID{}, int(at), 1); err != nil {
+		spans, err := m.reader.spans(m.spans[:0], spandrel.TraceID{}, int(at), 1)
+		if err != nil {
 			r.store.corrupt(p.p.dir, err)
 			return false
 		}
+		m.spans = spans
 		return r.q.Match(&spans[0])
 	}
 	return src
 }
 
-// mayMatch asks a segment's filter whether the segment has all terms.
-func mayMatch(get func(func([]byte) error) error, terms []term) (may bool, err error) {
-	if len(terms) == 0 {
+// segmentFilter knows where in a segment its filter of search terms is, once
+// somebody has looked, and that it is sound.
+type segmentFilter struct{ at atomic.Pointer[pageRef] }
+
+// mayHave asks the filter whether the segment may have all that is needed.
+func (sf *segmentFilter) mayHave(get func(func([]byte) error) error, needs []need) (may bool, err error) {
+	if len(needs) == 0 {
 		return true, nil
 	}
 	err = get(func(seg []byte) error {
-		ref, err := parseTerms(seg)
+		ref := sf.at.Load()
+		if ref == nil {
+			r, err := parseTerms(seg)
+			if err != nil {
+				return err
+			}
+			ref = &r
+		}
+		f, err := readFilter(seg, *ref, sf.at.Load() != nil)
 		if err != nil {
 			return err
 		}
-		b, err := pageBytes(seg, ref)
-		if err != nil {
-			return corruption("filter", err)
+		if ref.raw == 0 {
+			sf.at.Store(ref)
 		}
-		f, ok := parseFuse(b)
-		if !ok {
-			return corruption("filter", errRow)
-		}
-		may = !slices.ContainsFunc(terms, func(t term) bool { return !f.Contains(t.hash()) })
+		may = !slices.ContainsFunc(needs, func(n need) bool { return !n.meets(&f) })
 		return nil
 	})
 	return may, err
 }
 
-// candidates lists the rows that have all terms and meet the query's times. A
-// page that cannot be read is left out; the error tells of the last one.
-func (r *segmentReader) candidates(q *spandrel.Query, terms []term) (found []candidate, bad error) {
-	table, err := r.traces()
-	if err != nil {
-		return nil, err
-	}
-	m := matcher{reader: r, q: q, terms: terms, shared: make(map[sharedMatch][]bool)}
-	if all := r.foot.duration; q.MinDuration > all.max || q.MaxDuration != 0 && q.MaxDuration < all.min {
-		return nil, nil
-	}
-	trace := 0
-	for number := range r.foot.pages() {
-		keep, err := m.page(number)
-		if err != nil {
-			bad = err
-			continue
-		}
-		for i, ok := range keep {
-			if !ok {
-				continue
-			}
-			row := number*pageRows + i
-			for int(table.end[trace]) <= row {
-				trace++
-			}
-			found = append(found, candidate{r.pageAt(number).starts[i], table.id(trace), int32(row)})
+// readFilter reads a segment's filter, whose bytes may be the segment's.
+func readFilter(seg []byte, ref pageRef, checked bool) (f fuse, err error) {
+	b := seg[min(uint64(ref.offset), uint64(len(seg))):min(uint64(ref.offset)+uint64(ref.length), uint64(len(seg)))]
+	if !checked {
+		if b, err = pageBytes(seg, ref); err != nil {
+			return f, corruption("filter", err)
 		}
 	}
-	return found, bad
+	f, ok := parseFuse(b)
+	if !ok {
+		return f, corruption("filter", errRow)
+	}
+	return f, nil
 }
+
+// certainty is whether a value has a term, or a row what a query asks for.
+type certainty uint8
+
+const (
+	not certainty = iota
+	perhaps
+	surely
+)
 
 // matcher finds the rows of a segment that a query may want.
 type matcher struct {
 	reader *segmentReader
 	q      *spandrel.Query
 	terms  []term
-	shared map[sharedMatch][]bool // which values of shared dictionaries have a term
+	shared map[sharedMatch][]certainty // which values of shared dictionaries have a term
+	spans  []spandrel.Span             // reused
 }
 
 type sharedMatch struct{ column, term int }
 
-// page tells of each row whether it may match; nil = none does.
-func (m *matcher) page(number int) ([]bool, error) {
-	p := m.reader.pageAt(number)
-	keep := make([]bool, p.n)
-	for i := range keep {
-		keep[i] = true
+// candidates lists the rows of a page that have all terms and meet the query's
+// times.
+func (m *matcher) candidates(number int) (found []candidate, err error) {
+	keep, err := m.page(number)
+	if err != nil || keep == nil {
+		return nil, err
 	}
-	hit := make([]bool, p.n)
+	table, err := m.reader.traces()
+	if err != nil {
+		return nil, err
+	}
+	p, first := m.reader.pageAt(number), number*pageRows
+	trace, _ := slices.BinarySearch(table.end, uint32(first)+1)
+	for i, c := range keep {
+		if c == not {
+			continue
+		}
+		for int(table.end[trace]) <= first+i {
+			trace++
+		}
+		found = append(found, candidate{p.starts[i], table.id(trace), int32(first + i), c == surely})
+	}
+	return found, nil
+}
+
+// page tells of each row whether it matches; nil = none does.
+func (m *matcher) page(number int) ([]certainty, error) {
+	p := m.reader.pageAt(number)
+	keep := make([]certainty, p.n)
+	for i := range keep {
+		keep[i] = surely
+	}
+	hit := make([]certainty, p.n)
 	for t := range m.terms {
 		clear(hit)
 		for c := range m.reader.foot.columns {
@@ -195,10 +236,12 @@ func (m *matcher) page(number int) ([]bool, error) {
 				}
 			}
 		}
+		any := not
 		for i := range keep {
-			keep[i] = keep[i] && hit[i]
+			keep[i] = min(keep[i], hit[i])
+			any |= keep[i]
 		}
-		if !slices.Contains(keep, true) {
+		if any == not {
 			return nil, nil
 		}
 	}
@@ -206,12 +249,12 @@ func (m *matcher) page(number int) ([]bool, error) {
 }
 
 // times keeps the rows whose start and duration are wanted.
-func (m *matcher) times(p *pageReader, keep []bool) ([]bool, error) {
+func (m *matcher) times(p *pageReader, keep []certainty) ([]certainty, error) {
 	if err := p.loadStarts(); err != nil {
 		return nil, err
 	}
-	for i, start := range p.starts {
-		keep[i] = keep[i] && inRange(start, m.q.MinStart, m.q.MaxStart)
+	if span := m.reader.foot.spans[p.number]; m.q.MinStart > span.min || m.q.MaxStart != 0 && m.q.MaxStart < span.max {
+		drop(keep, p.starts, m.q.MinStart, m.q.MaxStart)
 	}
 	if all := m.reader.foot.duration; m.q.MinDuration <= all.min && (m.q.MaxDuration == 0 || m.q.MaxDuration >= all.max) {
 		return keep, nil
@@ -219,62 +262,111 @@ func (m *matcher) times(p *pageReader, keep []bool) ([]bool, error) {
 	if err := p.loadDurations(); err != nil {
 		return nil, err
 	}
-	for i, d := range p.durations {
-		keep[i] = keep[i] && inRange(d, m.q.MinDuration, m.q.MaxDuration)
-	}
+	drop(keep, p.durations, m.q.MinDuration, m.q.MaxDuration)
 	return keep, nil
 }
 
-// mark sets hit for the rows whose value in a column has a term.
-func (m *matcher) mark(hit []bool, p *pageReader, number, t int) error {
+// drop drops the rows whose value is out of range.
+func drop(keep []certainty, values []int64, low, high int64) {
+	for i, v := range values {
+		if !inRange(v, low, high) {
+			keep[i] = not
+		}
+	}
+}
+
+// mark raises hit for the rows whose value in a column has a term.
+func (m *matcher) mark(hit []certainty, p *pageReader, number, t int) error {
 	about := &m.reader.foot.columns[number]
 	if about.counts[p.number] == 0 {
 		return nil
+	}
+	if about.mode != modePaged {
+		values, err := m.sharedValues(number, t)
+		if err != nil || values == nil {
+			return err
+		}
 	}
 	c, err := p.column(number)
 	if err != nil {
 		return err
 	}
-	values := m.values(about, c, number, t)
-	if !slices.Contains(values, true) {
-		return nil
+	values := m.shared[sharedMatch{number, t}]
+	if about.mode == modePaged {
+		if values = m.values(c.dict, number, t); values == nil {
+			return nil
+		}
 	}
 	if number < fixedColumns {
 		for i := range hit {
-			hit[i] = hit[i] || values[c.id(i)]
+			hit[i] = max(hit[i], values[c.id(i)])
 		}
 		return nil
 	}
 	return markTags(hit, p, c, number, values)
 }
 
-// values tells of each value in the column's dictionary whether it has a term.
-func (m *matcher) values(about *column, c *pageColumn, number, t int) []bool {
+// sharedValues is values for a column that has one dictionary.
+func (m *matcher) sharedValues(number, t int) ([]certainty, error) {
 	at := sharedMatch{number, t}
 	if values, ok := m.shared[at]; ok {
-		return values
+		return values, nil
 	}
-	values := make([]bool, len(c.dict))
-	for i, v := range c.dict {
-		values[i] = hasTerm(number, about, v, m.terms[t])
+	dict, err := m.reader.dictionary(number)
+	if err != nil {
+		return nil, err
 	}
-	if about.mode != modePaged {
-		m.shared[at] = values
+	m.shared[at] = m.values(dict, number, t)
+	return m.shared[at], nil
+}
+
+// values tells of each value in a dictionary of the column whether it has a
+// term; nil = none has.
+func (m *matcher) values(dict []string, number, t int) []certainty {
+	values, any := make([]certainty, len(dict)), not
+	for i, v := range dict {
+		values[i] = hasTerm(number, &m.reader.foot.columns[number], v, m.terms[t])
+		any |= values[i]
+	}
+	if any == not {
+		return nil
 	}
 	return values
 }
 
-func hasTerm(number int, about *column, value string, want term) (has bool) {
+// hasTerm tells whether a value has a term. Only what an error tag says of the
+// span depends on the span's other values, and empty texts may be none.
+func hasTerm(number int, about *column, value string, want term) (has certainty) {
 	if number >= fixedColumns && about.kind == spandrel.ValueString && about.key != "error" {
-		return value == want.text
+		if value == want.text {
+			return surely
+		}
+		return not
 	}
-	eachTerm(number, about.key, about.kind, value, func(t term) { has = has || t == want })
+	eachTerm(number, about.key, about.kind, value, func(t term) {
+		switch {
+		case t != want:
+		case want.text == "" && number < fixedColumns, saysError(number, about, value, want):
+			has = max(has, perhaps)
+		default:
+			has = surely
+		}
+	})
 	return has
+}
+
+// saysError reports whether a term is there only because of an error tag that
+// does not spell it.
+func saysError(number int, about *column, value string, want term) bool {
+	if want != errorTerm && want.key != "otel.status_code" || number == colFacts {
+		return false
+	}
+	return number < fixedColumns || want.key != about.key || spandrel.RawValue(about.kind, value).String() != want.text
 }
 
 // markTags is mark for a tag column, whose values belong to the rows whose
 // shape has the column.
-func markTags(hit []bool, p *pageReader, c *pageColumn, number int, values []bool) error {
+func markTags(hit []certainty, p *pageReader, c *pageColumn, number int, values []certainty) error {
 	shapes, err := p.column(colShape)
 	if err != nil {
 		return err
@@ -297,7 +389,7 @@ func markTags(hit []bool, p *pageReader, c *pageColumn, number int, values []boo
 			if at >= count {
 				return p.corrupt("too few values of " + p.seg.foot.columns[number].key)
 			}
-			hit[i] = hit[i] || values[c.id(at)]
+			hit[i] = max(hit[i], values[c.id(at)])
 			at++
 		}
 	}

@@ -113,7 +113,7 @@ func fieldTerms(s *spandrel.Span, yield func(term), keys ...string) {
 func tagTerms(tags []spandrel.Tag, yield func(term)) {
 	for _, t := range tags {
 		yield(term{t.Key, t.Value.String()})
-		if t.Key == "error" {
+		if t.Key == "error" && !t.Value.IsFalse() {
 			yield(term{"error", "true"})
 			yield(term{"otel.status_code", "ERROR"})
 		}
@@ -139,7 +139,7 @@ func decodeAddress(value string, e *spandrel.Endpoint) bool {
 	return !d.bad && len(d.b) == 0
 }
 
-// decodeRest fills in what a value of colRest says, with s.Start known.
+// decodeRest fills in what a value of colRest says, but the times of events.
 func decodeRest(value string, s *spandrel.Span) bool {
 	if value == "" {
 		return true
@@ -149,7 +149,7 @@ func decodeRest(value string, s *spandrel.Span) bool {
 	if mask == nil {
 		return false
 	}
-	d.rare(s, binary.LittleEndian.Uint16(mask), s.Start)
+	d.rare(s, binary.LittleEndian.Uint16(mask), false)
 	return !d.bad && len(d.b) == 0
 }
 
