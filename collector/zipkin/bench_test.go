@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+	"time"
 )
 
 // BenchmarkDecodeJSON decodes recorded posts of Envoy, most of five spans.
@@ -27,6 +28,29 @@ func BenchmarkScan(b *testing.B) {
 			b.Fatal(s.err, s.pos)
 		}
 	})
+}
+
+// BenchmarkDecodeOverScan does both in turn, so that whatever else the machine
+// is busy with slows both, and reports how many times longer decoding takes.
+func BenchmarkDecodeOverScan(b *testing.B) {
+	bodies := postBodies(b, "bookinfo")
+	var decode, scan time.Duration
+	for b.Loop() {
+		began := time.Now()
+		for _, body := range bodies {
+			if _, _, err := DecodeJSON(body, false); err != nil {
+				b.Fatal(err)
+			}
+		}
+		between := time.Now()
+		for _, body := range bodies {
+			s := scanner{src: body}
+			s.skip(maxDepth)
+		}
+		decode += between.Sub(began)
+		scan += time.Since(between)
+	}
+	b.ReportMetric(float64(decode)/float64(scan), "decode/scan")
 }
 
 func BenchmarkEncodingJSON(b *testing.B) {

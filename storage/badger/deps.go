@@ -118,7 +118,7 @@ func (s *Store) addStoredMinutes(sums map[callKey]callCount, names *nameTable, p
 	for i, name := range own {
 		number[i] = names.id(name)
 	}
-	local := make(map[uint64]callCount) // by the partition's numbers
+	local := make(map[uint64]*callCount) // by the partition's numbers
 	it := p.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{keyMinute}, PrefetchValues: true, PrefetchSize: 100})
 	defer it.Close()
 	for it.Seek(minuteKey(first)); it.Valid(); it.Next() {
@@ -129,7 +129,12 @@ func (s *Store) addStoredMinutes(sums map[callKey]callCount, names *nameTable, p
 		err := it.Item().Value(func(b []byte) error {
 			return eachCall(b, minute, func(k callKey, n callCount) {
 				pair := uint64(k.parent)<<32 | uint64(k.child)
-				local[pair] = local[pair].plus(n)
+				sum := local[pair]
+				if sum == nil {
+					sum = new(callCount)
+					local[pair] = sum
+				}
+				sum.calls, sum.errors = sum.calls+n.calls, sum.errors+n.errors
 			})
 		})
 		if err != nil {
@@ -140,7 +145,7 @@ func (s *Store) addStoredMinutes(sums map[callKey]callCount, names *nameTable, p
 		parent, child := pair>>32, pair&0xffffffff
 		if parent < uint64(len(number)) && child < uint64(len(number)) {
 			k := callKey{0, number[parent], number[child]}
-			sums[k] = sums[k].plus(n)
+			sums[k] = sums[k].plus(*n)
 		}
 	}
 	return nil
@@ -151,6 +156,7 @@ func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, 
 	heads := v.headViews()
 	delta := make(map[callKey]callCount)
 	var rs readers
+	defer rs.forget()
 	for i := range heads {
 		for _, t := range heads[i].traces() {
 			if err := ctx.Err(); err != nil {

@@ -80,6 +80,7 @@ func (f *flush) run(traces []headTrace) error {
 	f.txn = f.p.db.NewTransaction(true)
 	defer f.txn.Discard()
 	defer func() {
+		f.readers.forget() // while its transactions last
 		for _, txn := range f.others {
 			txn.Discard()
 		}
@@ -110,6 +111,7 @@ func (f *flush) run(traces []headTrace) error {
 	if err := f.txn.Commit(); err != nil {
 		return fmt.Errorf("committing a segment: %w", err)
 	}
+	f.p.forget(infos)
 	f.p.segments = append(f.p.segments, infos...)
 	f.p.applied, f.p.newest = applied, f.now
 	f.store.catalog.add(f.p, ops)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,6 +58,17 @@ func diskUsage(path string) int64 {
 		return nil
 	})
 	return sum
+}
+
+// forget takes the whole pages of b, which must be part of a file's shared
+// mapping, out of the process's memory. They stay in the kernel's cache as long
+// as it has room for them; touching one brings it back.
+func forget(b []byte) {
+	size := uintptr(os.Getpagesize())
+	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) & (size - 1)
+	if n := uintptr(len(b)); n >= skip+size {
+		_ = unix.Madvise(b[skip:skip+(n-skip)&^(size-1)], unix.MADV_DONTNEED)
+	}
 }
 
 // lockFile takes the lock that keeps other processes out.

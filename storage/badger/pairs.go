@@ -1,33 +1,32 @@
 package badger
 
 import (
+	"cmp"
+	"encoding/binary"
+	"maps"
 	"math/bits"
-	"strconv"
+	"slices"
+	"sort"
 
 	"github.com/spandrel/spandrel"
 )
 
 // A segment of a busy mesh has nearly every service, every status and some
 // error, so single terms rule few segments out. Its filter therefore also
-// holds pairs: which terms the spans of a service have, which those of an
-// operation, and how long the longest of them took, also of those that failed.
-// A rare combination is then looked for only where it is.
+// holds pairs: which terms the spans of a service have, and which those of an
+// operation. Beside it a table says how long the longest of them took, also of
+// those that failed. A rare combination is then looked for only where it is.
 //
 // Columns with very many values have no pairs, nor does a column with the same
 // value in every row need any; such keys are marked as unpaired.
-const (
-	termUnpaired = "\x00unpaired" // text: a key, or "" when nothing has pairs
-	termDuration = "\x00duration" // text: a level that some duration reaches
-)
+const termUnpaired = "\x00unpaired" // text: a key, or "" when nothing has pairs
 
 var errorTerm = term{"error", "true"}
 
+// maxPairedOps and maxPairedValues bound the pairs of a column.
 const (
-	// maxPairedOps and maxPairedValues bound the pairs of a column.
 	maxPairedOps    = 1024
 	maxPairedValues = maxShared
-
-	firstLevel = 20 // of durations that reach 2^20 ns, about a millisecond
 )
 
 // pairHash is the hash of a pair of terms.
@@ -37,23 +36,11 @@ func pairHash(a, b uint64) uint64 {
 
 func unpaired(key string) uint64 { return term{termUnpaired, key}.hash() }
 
-// durationLevel numbers durations from a millisecond on, two levels for each
-// doubling; shorter ones are 0.
-func durationLevel(d int64) int {
-	if d < 1<<firstLevel {
-		return 0
-	}
-	n := bits.Len64(uint64(d))
-	return 2*(n-firstLevel) - 1 + int(d>>(n-2)&1)
-}
-
-func levelHash(level int) uint64 { return term{termDuration, strconv.Itoa(level)}.hash() }
-
 // operationFacts are what pairs need to know of an operation of a service.
 type operationFacts struct {
 	service, name string
-	longest       int // level of the longest span
-	longestFailed int // level of the longest one that failed, -1 = none did
+	longest       int64 // duration of any span
+	longestFailed int64 // of one that failed, -1 = none did
 }
 
 // addOperation notes the row's operation, whose columns have been added, and
@@ -66,10 +53,10 @@ func (b *segmentBuilder) addOperation(s *spandrel.Span) int {
 		b.operations[key] = op
 		b.facts = append(b.facts, operationFacts{s.Service(), s.Name, 0, -1})
 	}
-	f, level := &b.facts[op], durationLevel(s.Duration)
-	f.longest = max(f.longest, level)
-	if level > f.longestFailed && s.HasTag(errorTerm.key, errorTerm.text) {
-		f.longestFailed = level
+	f := &b.facts[op]
+	f.longest = max(f.longest, s.Duration)
+	if s.Duration > f.longestFailed && s.HasTag(errorTerm.key, errorTerm.text) {
+		f.longestFailed = s.Duration
 	}
 	return op
 }
@@ -86,23 +73,19 @@ func (c *columnBuilder) pair(op int) {
 	c.pairs[at] |= 1 << (c.last % 64)
 }
 
-// pairTerms appends the hashes of all pairs to those of the single terms.
-func (b *segmentBuilder) pairTerms(hashes []uint64) []uint64 {
-	services, operations := make([]uint64, len(b.facts)), make([]uint64, len(b.facts))
+// owners are the hashes of the services and of the operations.
+func (b *segmentBuilder) owners() (services, operations []uint64) {
 	for i := range b.facts {
-		f := &b.facts[i]
-		services[i] = term{termService, f.service}.hash()
-		operations[i] = pairHash(services[i], term{termOperation, f.name}.hash())
-		hashes = append(hashes, operations[i])
-		for _, owner := range [2]uint64{services[i], operations[i]} {
-			for level := 1; level <= f.longest; level++ {
-				hashes = append(hashes, pairHash(owner, levelHash(level)))
-			}
-			for level := 1; level <= f.longestFailed; level++ {
-				hashes = append(hashes, pairHash(pairHash(owner, errorTerm.hash()), levelHash(level)))
-			}
-		}
+		s := term{termService, b.facts[i].service}.hash()
+		services = append(services, s)
+		operations = append(operations, pairHash(s, term{termOperation, b.facts[i].name}.hash()))
 	}
+	return services, operations
+}
+
+// pairTerms appends the hashes of all pairs to those of the single terms.
+func (b *segmentBuilder) pairTerms(hashes, services, operations []uint64) []uint64 {
+	hashes = append(hashes, operations...)
 	if len(b.facts) > maxPairedOps {
 		return append(hashes, unpaired(""))
 	}
@@ -145,6 +128,46 @@ func (c *columnBuilder) pairHashes(hashes []uint64, number int, services, operat
 	return hashes
 }
 
+// longest makes the table of the longest durations: hashes in order, u32 each,
+// then for each its duration, u64.
+func (b *segmentBuilder) longest(services, operations []uint64) []byte {
+	longest := make(map[uint32]int64)
+	add := func(owner uint64, d int64) {
+		if before, ok := longest[uint32(owner)]; !ok || d > before {
+			longest[uint32(owner)] = d
+		}
+	}
+	for i := range b.facts {
+		for _, owner := range [2]uint64{services[i], operations[i]} {
+			add(owner, b.facts[i].longest)
+			if d := b.facts[i].longestFailed; d >= 0 {
+				add(pairHash(owner, errorTerm.hash()), d)
+			}
+		}
+	}
+	hashes := slices.Sorted(maps.Keys(longest))
+	var table []byte
+	for _, h := range hashes {
+		table = binary.LittleEndian.AppendUint32(table, h)
+	}
+	for _, h := range hashes {
+		table = binary.LittleEndian.AppendUint64(table, uint64(longest[h]))
+	}
+	return table
+}
+
+// longestOf looks up an owner's longest duration; it has no spans if not found.
+func longestOf(table []byte, owner uint64) (d int64, found bool) {
+	n := len(table) / 12
+	at, found := sort.Find(n, func(i int) int {
+		return cmp.Compare(uint32(owner), binary.LittleEndian.Uint32(table[4*i:]))
+	})
+	if !found {
+		return 0, false
+	}
+	return int64(binary.LittleEndian.Uint64(table[4*n+8*at:])), true
+}
+
 // need is a hash that the filter of a segment must hold, unless it holds one
 // of two others, if it is to have what a query asks for.
 type need struct {
@@ -152,35 +175,50 @@ type need struct {
 	unless [2]uint64 // 0 = none
 }
 
-// needsOf is what a query needs of a segment's filter.
-func needsOf(q *spandrel.Query, terms []term) []need {
-	needs := make([]need, 0, 2*len(terms)+2)
+// needs are what a query needs of a segment: that its filter holds some
+// hashes, and that its table has durations of at least so much for some owners.
+type needs struct {
+	terms    []need
+	owners   []uint64
+	duration int64
+}
+
+// needsOf is what a query needs.
+func needsOf(q *spandrel.Query, terms []term) (n needs) {
 	for _, t := range terms {
-		needs = append(needs, need{hash: t.hash()})
+		n.terms = append(n.terms, need{hash: t.hash()})
 	}
 	if q.Service == "" {
-		return needs
+		return n
 	}
 	owner := term{termService, q.Service}.hash()
 	if q.Operation != "" {
 		owner = pairHash(owner, term{termOperation, q.Operation}.hash())
-		needs = append(needs, need{hash: owner})
-	}
-	level := levelHash(durationLevel(q.MinDuration))
-	if q.MinDuration >= 1<<firstLevel {
-		needs = append(needs, need{hash: pairHash(owner, level)})
+		n.terms = append(n.terms, need{hash: owner})
 	}
 	for _, c := range q.Tags {
 		t := term{c.Key, c.Value}
-		needs = append(needs, need{pairHash(owner, t.hash()), [2]uint64{unpaired(""), unpaired(t.key)}})
-		if t == errorTerm && q.MinDuration >= 1<<firstLevel {
-			needs = append(needs, need{hash: pairHash(pairHash(owner, t.hash()), level)})
+		n.terms = append(n.terms, need{pairHash(owner, t.hash()), [2]uint64{unpaired(""), unpaired(t.key)}})
+	}
+	if n.duration = q.MinDuration; n.duration > 0 {
+		n.owners = append(n.owners, owner)
+		if slices.Contains(q.Tags, spandrel.TagCondition{Key: errorTerm.key, Value: errorTerm.text}) {
+			n.owners = append(n.owners, pairHash(owner, errorTerm.hash()))
 		}
 	}
-	return needs
+	return n
 }
 
 // meets reports whether the filter allows that its segment has what is needed.
 func (n *need) meets(f *fuse) bool {
 	return f.Contains(n.hash) || n.unless[0] != 0 && f.Contains(n.unless[0]) || n.unless[1] != 0 && f.Contains(n.unless[1])
+}
+
+// meet reports whether a segment may have what is needed.
+func (n *needs) meet(f *fuse, longest []byte) bool {
+	return !slices.ContainsFunc(n.terms, func(n need) bool { return !n.meets(f) }) &&
+		!slices.ContainsFunc(n.owners, func(owner uint64) bool {
+			d, found := longestOf(longest, owner)
+			return !found || d < n.duration
+		})
 }

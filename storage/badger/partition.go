@@ -30,6 +30,9 @@ const (
 
 const partitionVersion = 1
 
+// valueThreshold is the size from which on Badger keeps values in its value log.
+const valueThreshold = 1 << 10
+
 var errVersion = errors.New("has a later version")
 
 // partition is a Badger directory with the segments of one window of arrival.
@@ -96,7 +99,7 @@ func parsePartitionName(name string) (seq uint64, born time.Time, ok bool) {
 
 func (s *Store) badgerOptions(dir string) badger.Options {
 	return badger.DefaultOptions(dir).
-		WithValueThreshold(1 << 10).WithSyncWrites(true).WithDetectConflicts(false).
+		WithValueThreshold(valueThreshold).WithSyncWrites(true).WithDetectConflicts(false).
 		WithCompression(options.None).WithMemTableSize(16 << 20).WithNumMemtables(2).
 		WithNumCompactors(2).WithNumLevelZeroTables(2).WithNumLevelZeroTablesStall(8).
 		WithValueLogFileSize(256 << 20).WithBlockCacheSize(1 << 20).WithIndexCacheSize(0).
@@ -328,6 +331,16 @@ func get(txn *badger.Txn, key []byte) ([]byte, error) {
 		return nil, err
 	}
 	return item.ValueCopy(nil)
+}
+
+// forget takes segments that were just written out of the process's memory.
+func (p *partition) forget(segments []segmentInfo) {
+	txn := p.db.NewTransaction(false)
+	defer txn.Discard()
+	for _, info := range segments {
+		r := segmentReader{get: lendStored(txn, info.id)}
+		r.forget()
+	}
 }
 
 // lendStored lends a segment's bytes as the transaction has them.

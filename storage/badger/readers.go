@@ -31,10 +31,19 @@ func (rs *readers) open(p *partition, txn *badger.Txn, segment uint32) (*segment
 		return nil, err
 	}
 	if rs.kept == nil || len(rs.kept) >= maxOpenReaders {
+		rs.forget()
 		rs.kept = make(map[segmentAt]*segmentReader)
 	}
 	rs.kept[at] = r
 	return r, nil
+}
+
+// forget ends the use of all segments.
+func (rs *readers) forget() {
+	for _, r := range rs.kept {
+		r.forget()
+	}
+	rs.kept = nil
 }
 
 // spans appends the spans that refs name. Those that cannot be read are

@@ -24,6 +24,7 @@ func (s *Store) Search(ctx context.Context, q spandrel.Query) iter.Seq2[storage.
 		r := &search{store: s, q: &q, terms: termsOf(&q), seen: make(map[spandrel.TraceID]struct{})}
 		r.needs = needsOf(&q, r.terms)
 		r.plan(v)
+		defer r.forget()
 		for n := 0; q.Limit <= 0 || n < q.Limit; n++ {
 			ref, ok, err := r.next(ctx)
 			if err != nil {
@@ -41,10 +42,11 @@ type search struct {
 	store   *Store
 	q       *spandrel.Query
 	terms   []term
-	needs   []need
+	needs   needs
 	waiting []*source // heap, highest bound first
 	open    []*source // heap, newest candidate first
 	seen    map[spandrel.TraceID]struct{}
+	used    []*segmentReader
 }
 
 // source is a head, a segment or a page of one.
@@ -71,6 +73,12 @@ func newer(a, b candidate) bool {
 
 func higherBound(a, b *source) bool { return a.bound > b.bound }
 func newerTop(a, b *source) bool    { return newer(a.found[0], b.found[0]) }
+
+func (r *search) forget() {
+	for _, reader := range r.used {
+		reader.forget()
+	}
+}
 
 // plan lists the sources whose times meet the query's.
 func (r *search) plan(v *view) {

@@ -2,6 +2,7 @@ package badger
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/spandrel/spandrel"
 )
@@ -207,7 +208,7 @@ func (b *segmentBuilder) cutPage() {
 	f.starts = append(f.starts, b.page(appendStarts(b.raw[:0], b.starts)))
 	f.durations = append(f.durations, b.page(appendDurations(b.raw[:0], b.durations)))
 	f.eventTimes = append(f.eventTimes, b.page(appendEventTimes(b.raw[:0], b.events)))
-	f.spans = append(f.spans, b.span)
+	f.spans, f.longest = append(f.spans, b.span), append(f.longest, slices.Max(b.durations))
 	b.ids, b.parents, b.starts, b.durations, b.events = b.ids[:0], b.parents[:0], b.starts[:0], b.durations[:0], b.events[:0]
 	b.inTrace, b.span = 0, noTime
 }
@@ -280,10 +281,12 @@ func (b *segmentBuilder) finish() ([]byte, timeRange, error) {
 			eachTerm(i, c.key, c.kind, value, func(t term) { terms = append(terms, t.hash()) })
 		}
 	}
-	filter, err := newFuse(b.pairTerms(terms))
+	services, operations := b.owners()
+	filter, err := newFuse(b.pairTerms(terms, services, operations))
 	if err != nil {
 		return nil, timeRange{}, err
 	}
-	b.out, f.terms = appendStored(b.out, appendFuse(nil, filter)) // searches read it where it is
+	b.out, f.terms = appendStored(b.out, appendFuse(nil, filter)) // searches read both where they are
+	b.out, f.longestOf = appendStored(b.out, b.longest(services, operations))
 	return appendFooter(b.out, f), f.span, nil
 }

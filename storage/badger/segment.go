@@ -70,9 +70,11 @@ type footer struct {
 	rows, traces int
 	span         timeRange // of starts
 	duration     timeRange
-	terms        pageRef // filter of search terms
+	terms        pageRef // filter of search terms and their pairs
+	longestOf    pageRef // table of the longest durations
 	traceTable   pageRef
-	spans        []timeRange // of each page, as are the next five
+	spans        []timeRange // of each page, as are the next six
+	longest      []int64     // duration
 	ids          []pageRef
 	parents      []pageRef
 	starts       []pageRef
@@ -150,6 +152,9 @@ func pageBytes(seg []byte, ref pageRef) ([]byte, error) {
 	return raw, err
 }
 
+// of is the page's stored bytes in a segment that was checked.
+func (r pageRef) of(seg []byte) []byte { return seg[r.offset : uint64(r.offset)+uint64(r.length)] }
+
 func appendRef(b []byte, r pageRef) []byte {
 	b = binary.AppendUvarint(b, uint64(r.offset))
 	b = binary.AppendUvarint(b, uint64(r.length))
@@ -175,10 +180,12 @@ func appendFooter(seg []byte, f *footer) []byte {
 	seg = binary.AppendVarint(seg, f.duration.min)
 	seg = binary.AppendVarint(seg, f.duration.max)
 	seg = appendRef(seg, f.terms)
+	seg = appendRef(seg, f.longestOf)
 	seg = appendRef(seg, f.traceTable)
 	for p := range f.pages() {
 		seg = binary.AppendUvarint(seg, uint64(f.spans[p].min-f.span.min))
 		seg = binary.AppendUvarint(seg, uint64(f.span.max-f.spans[p].max))
+		seg = binary.AppendUvarint(seg, uint64(f.duration.max-f.longest[p]))
 		for _, refs := range [][]pageRef{f.ids, f.parents, f.starts, f.durations, f.eventTimes} {
 			seg = appendRef(seg, refs[p])
 		}
@@ -233,21 +240,22 @@ func footerBytes(seg []byte) ([]byte, error) {
 	return b, nil
 }
 
-// parseTerms reads only where the filter of search terms is.
-func parseTerms(seg []byte) (pageRef, error) {
+// parseTerms reads only where the filter of search terms and the table beside
+// it are.
+func parseTerms(seg []byte) (refs [2]pageRef, err error) {
 	b, err := footerBytes(seg)
 	if err != nil {
-		return pageRef{}, err
+		return refs, err
 	}
 	d := decoder{b: b}
 	for range 6 {
 		d.uvarint()
 	}
-	ref := d.ref()
+	refs[0], refs[1] = d.ref(), d.ref()
 	if d.bad {
-		return pageRef{}, corruption("footer", errRow)
+		return refs, corruption("footer", errRow)
 	}
-	return ref, nil
+	return refs, nil
 }
 
 // parseFooter reads all of the footer into memory of its own.
@@ -259,12 +267,13 @@ func parseFooter(seg []byte) (*footer, error) {
 	d := decoder{b: append([]byte(nil), b...)}
 	f := &footer{rows: d.size(), traces: d.size()}
 	f.span, f.duration = timeRange{d.varint(), d.varint()}, timeRange{d.varint(), d.varint()}
-	f.terms, f.traceTable = d.ref(), d.ref()
+	f.terms, f.longestOf, f.traceTable = d.ref(), d.ref(), d.ref()
 	if f.pages() > len(d.b) {
 		return nil, corruption("footer", errors.New("too many rows"))
 	}
 	for range f.pages() {
 		f.spans = append(f.spans, timeRange{f.span.min + int64(d.uvarint()), f.span.max - int64(d.uvarint())})
+		f.longest = append(f.longest, f.duration.max-int64(d.uvarint()))
 		f.ids, f.parents = append(f.ids, d.ref()), append(f.parents, d.ref())
 		f.starts, f.durations = append(f.starts, d.ref()), append(f.durations, d.ref())
 		f.eventTimes = append(f.eventTimes, d.ref())

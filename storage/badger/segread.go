@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spandrel/spandrel"
 )
@@ -45,6 +46,24 @@ func (r *segmentReader) lend(use func() error) error {
 	})
 }
 
+// forget takes the segment out of the process's memory, where Badger's mapping
+// of its files would keep all that was ever read.
+func (r *segmentReader) forget() {
+	_ = r.get(func(seg []byte) error {
+		forgetSegment(seg)
+		return nil
+	})
+}
+
+// forgetSegment is forget for the bytes that Badger lends. Values that large
+// are in its value log, which it maps; TestSegmentsAreLentFromTheFile would
+// notice if it lent them from elsewhere.
+func forgetSegment(seg []byte) {
+	if len(seg) >= 8*valueThreshold {
+		forget(seg)
+	}
+}
+
 // bytes reads a page, in memory of its own; page is its number or -1.
 func (r *segmentReader) bytes(ref pageRef, page int, what string) (b []byte, err error) {
 	err = r.lend(func() (err error) {
@@ -81,6 +100,7 @@ func (r *segmentReader) traces() (*traceTable, error) {
 	}
 	d := decoder{b: b}
 	t := &traceTable{ids: d.bytes(16 * uint64(r.foot.traces))}
+	t.end = make([]uint32, 0, len(t.ids)/16)
 	row := 0
 	for range r.foot.traces {
 		if row += d.size(); d.bad || row > r.foot.rows {
@@ -111,14 +131,37 @@ type pageReader struct {
 // pageColumn is a column's values in a page.
 type pageColumn struct {
 	dict []string
-	ids  []uint32 // nil = all are 0
+	// One of these has the values' places in dict; none = all are 0.
+	narrow []byte
+	ids    []uint32
 }
 
 func (c *pageColumn) id(i int) uint32 {
-	if c.ids == nil {
-		return 0
+	switch {
+	case c.narrow != nil:
+		return uint32(c.narrow[i])
+	case c.ids != nil:
+		return c.ids[i]
 	}
-	return c.ids[i]
+	return 0
+}
+
+// count adds up how often the first n values have each place in dict.
+func (c *pageColumn) count(n int) []int {
+	uses := make([]int, len(c.dict))
+	switch {
+	case c.narrow != nil:
+		for _, id := range c.narrow[:n] {
+			uses[id]++
+		}
+	case c.ids != nil:
+		for _, id := range c.ids[:n] {
+			uses[id]++
+		}
+	default:
+		uses[0] = n
+	}
+	return uses
 }
 
 func (c *pageColumn) value(i int) string { return c.dict[c.id(i)] }
@@ -175,7 +218,7 @@ func (p *pageReader) column(number int) (*pageColumn, error) {
 		if about.mode == modePaged {
 			c.dict, c.ids, ok = decodePaged(b, n, number)
 		} else {
-			c.ids, ok = decodeShared(b, n, len(c.dict))
+			ok = c.decodeShared(b, n)
 		}
 		if !ok {
 			return nil, p.corrupt(about.key)
@@ -216,26 +259,20 @@ func (d *decoder) dictionary(column int) []string {
 	return dict
 }
 
-func decodeShared(b []byte, n, distinct int) ([]uint32, bool) {
-	width := 1
-	if distinct > 256 {
-		width = 2
+// decodeShared reads n places in a shared dictionary; b becomes the column's.
+func (c *pageColumn) decodeShared(b []byte, n int) bool {
+	if len(c.dict) <= 256 {
+		c.narrow = b
+		return len(b) == n && (len(c.dict) == 256 || int(slices.Max(b)) < len(c.dict))
 	}
-	if len(b) != n*width {
-		return nil, false
+	if len(b) != 2*n {
+		return false
 	}
-	ids := make([]uint32, n)
-	for i := range ids {
-		id := uint32(b[i*width])
-		if width == 2 {
-			id |= uint32(b[i*2+1]) << 8
-		}
-		if int(id) >= distinct {
-			return nil, false
-		}
-		ids[i] = id
+	c.ids = make([]uint32, n)
+	for i := range c.ids {
+		c.ids[i] = uint32(binary.LittleEndian.Uint16(b[2*i:]))
 	}
-	return ids, true
+	return int(slices.Max(c.ids)) < len(c.dict)
 }
 
 func decodePaged(b []byte, n, column int) ([]string, []uint32, bool) {

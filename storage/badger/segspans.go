@@ -40,12 +40,8 @@ func (p *pageReader) fillEventTimes(spans []spandrel.Span, a int) error {
 	if err := p.loadEvents(); err != nil {
 		return err
 	}
-	uses := make([]int, len(rest.dict)) // of each value before a
-	for i := range a {
-		uses[rest.id(i)]++
-	}
 	at := 0
-	for id, n := range uses {
+	for id, n := range rest.count(a) {
 		if n > 0 {
 			at += n * eventsIn(rest.dict[id])
 		}
@@ -151,16 +147,8 @@ func (p *pageReader) fillTags(spans []spandrel.Span, a int) error {
 
 // positions counts, for each column, the values of the rows before a.
 func (p *pageReader) positions(shapes *pageColumn, a int) ([]int, error) {
-	uses := make([]int, len(shapes.dict))
-	if shapes.ids == nil {
-		uses[0] = a
-	} else {
-		for _, id := range shapes.ids[:a] {
-			uses[id]++
-		}
-	}
 	at := make([]int, len(p.seg.foot.columns))
-	for id, n := range uses {
+	for id, n := range shapes.count(a) {
 		if n == 0 {
 			continue
 		}

@@ -2,6 +2,7 @@ package badger
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"math"
 	"slices"
@@ -78,7 +79,7 @@ func (r *search) segmentSource(p *snapshot, info segmentInfo, bound int64) *sour
 	src := &source{bound: bound}
 	src.search = func() (_ []candidate, pages []*source) {
 		get := lendStored(p.txn, info.id)
-		may, err := info.filter.mayHave(get, r.needs)
+		may, err := info.filter.mayHave(get, &r.needs)
 		if err != nil {
 			r.store.corrupt(p.p.dir, err) // and look at the columns
 		} else if !may {
@@ -89,12 +90,13 @@ func (r *search) segmentSource(p *snapshot, info segmentInfo, bound int64) *sour
 			r.store.corrupt(p.p.dir, err)
 			return nil, nil
 		}
+		r.used = append(r.used, reader)
 		if all := reader.foot.duration; r.q.MinDuration > all.max || r.q.MaxDuration != 0 && r.q.MaxDuration < all.min {
 			return nil, nil
 		}
 		m := &matcher{reader: reader, q: r.q, terms: r.terms, shared: make(map[sharedMatch][]certainty)}
 		for number, span := range reader.foot.spans {
-			if bound, ok := r.boundOf(span); ok {
+			if bound, ok := r.boundOf(span); ok && r.q.MinDuration <= reader.foot.longest[number] {
 				pages = append(pages, r.pageSource(p, m, number, bound))
 			}
 		}
@@ -128,50 +130,46 @@ func (r *search) pageSource(p *snapshot, m *matcher, number int, bound int64) *s
 	return src
 }
 
-// segmentFilter knows where in a segment its filter of search terms is, once
-// somebody has looked, and that it is sound.
-type segmentFilter struct{ at atomic.Pointer[pageRef] }
+// segmentFilter knows where in a segment its filter of search terms and the
+// table beside it are, once somebody has looked, and that they are sound.
+type segmentFilter struct{ at atomic.Pointer[[2]pageRef] }
 
 // mayHave asks the filter whether the segment may have all that is needed.
-func (sf *segmentFilter) mayHave(get func(func([]byte) error) error, needs []need) (may bool, err error) {
-	if len(needs) == 0 {
+func (sf *segmentFilter) mayHave(get func(func([]byte) error) error, n *needs) (may bool, err error) {
+	if len(n.terms)+len(n.owners) == 0 {
 		return true, nil
 	}
 	err = get(func(seg []byte) error {
-		ref := sf.at.Load()
-		if ref == nil {
-			r, err := parseTerms(seg)
-			if err != nil {
+		refs := sf.at.Load()
+		if refs == nil {
+			if refs, err = checkFilter(seg); err != nil {
 				return err
 			}
-			ref = &r
+			sf.at.Store(refs)
 		}
-		f, err := readFilter(seg, *ref, sf.at.Load() != nil)
-		if err != nil {
-			return err
+		f, ok := parseFuse(refs[0].of(seg))
+		if !ok {
+			return corruption("filter", errRow)
 		}
-		if ref.raw == 0 {
-			sf.at.Store(ref)
-		}
-		may = !slices.ContainsFunc(needs, func(n need) bool { return !n.meets(&f) })
+		may = n.meet(&f, refs[1].of(seg))
 		return nil
 	})
 	return may, err
 }
 
-// readFilter reads a segment's filter, whose bytes may be the segment's.
-func readFilter(seg []byte, ref pageRef, checked bool) (f fuse, err error) {
-	b := seg[min(uint64(ref.offset), uint64(len(seg))):min(uint64(ref.offset)+uint64(ref.length), uint64(len(seg)))]
-	if !checked {
-		if b, err = pageBytes(seg, ref); err != nil {
-			return f, corruption("filter", err)
+// checkFilter finds a segment's filter and table, and looks whether they are
+// what was written.
+func checkFilter(seg []byte) (*[2]pageRef, error) {
+	refs, err := parseTerms(seg)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		if _, err := pageBytes(seg, ref); err != nil || ref.raw != 0 {
+			return nil, corruption("filter", cmp.Or(err, errRow))
 		}
 	}
-	f, ok := parseFuse(b)
-	if !ok {
-		return f, corruption("filter", errRow)
-	}
-	return f, nil
+	return &refs, nil
 }
 
 // certainty is whether a value has a term, or a row what a query asks for.
@@ -182,6 +180,8 @@ const (
 	perhaps
 	surely
 )
+
+func (c certainty) some() bool { return c != not }
 
 // matcher finds the rows of a segment that a query may want.
 type matcher struct {
@@ -219,7 +219,9 @@ func (m *matcher) candidates(number int) (found []candidate, err error) {
 	return found, nil
 }
 
-// page tells of each row whether it matches; nil = none does.
+// page tells of each row whether it matches; nil = none does. It asks first
+// what few rows meet, since the columns of what comes later need then not be
+// read: tags, durations, the operation, the service, starts.
 func (m *matcher) page(number int) ([]certainty, error) {
 	p := m.reader.pageAt(number)
 	keep := make([]certainty, p.n)
@@ -227,7 +229,14 @@ func (m *matcher) page(number int) ([]certainty, error) {
 		keep[i] = surely
 	}
 	hit := make([]certainty, p.n)
-	for t := range m.terms {
+	timed := false
+	for t := len(m.terms) - 1; t >= 0; t-- {
+		if isTag := t >= len(m.terms)-len(m.q.Tags); !isTag && !timed {
+			timed = true
+			if some, err := m.durations(p, keep); err != nil || !some {
+				return nil, err
+			}
+		}
 		clear(hit)
 		for c := range m.reader.foot.columns {
 			if mayHold(c, m.reader.foot.columns[c].key, m.terms[t].key) {
@@ -236,34 +245,37 @@ func (m *matcher) page(number int) ([]certainty, error) {
 				}
 			}
 		}
-		any := not
 		for i := range keep {
 			keep[i] = min(keep[i], hit[i])
-			any |= keep[i]
 		}
-		if any == not {
+		if !slices.ContainsFunc(keep, certainty.some) {
 			return nil, nil
 		}
 	}
-	return m.times(p, keep)
-}
-
-// times keeps the rows whose start and duration are wanted.
-func (m *matcher) times(p *pageReader, keep []certainty) ([]certainty, error) {
+	if !timed {
+		if some, err := m.durations(p, keep); err != nil || !some {
+			return nil, err
+		}
+	}
 	if err := p.loadStarts(); err != nil {
 		return nil, err
 	}
-	if span := m.reader.foot.spans[p.number]; m.q.MinStart > span.min || m.q.MaxStart != 0 && m.q.MaxStart < span.max {
+	if span := m.reader.foot.spans[number]; m.q.MinStart > span.min || m.q.MaxStart != 0 && m.q.MaxStart < span.max {
 		drop(keep, p.starts, m.q.MinStart, m.q.MaxStart)
 	}
+	return keep, nil
+}
+
+// durations keeps the rows whose duration is wanted, and reports whether any is.
+func (m *matcher) durations(p *pageReader, keep []certainty) (some bool, err error) {
 	if all := m.reader.foot.duration; m.q.MinDuration <= all.min && (m.q.MaxDuration == 0 || m.q.MaxDuration >= all.max) {
-		return keep, nil
+		return true, nil
 	}
 	if err := p.loadDurations(); err != nil {
-		return nil, err
+		return false, err
 	}
 	drop(keep, p.durations, m.q.MinDuration, m.q.MaxDuration)
-	return keep, nil
+	return slices.ContainsFunc(keep, certainty.some), nil
 }
 
 // drop drops the rows whose value is out of range.
@@ -297,13 +309,19 @@ func (m *matcher) mark(hit []certainty, p *pageReader, number, t int) error {
 			return nil
 		}
 	}
-	if number < fixedColumns {
+	switch {
+	case number >= fixedColumns:
+		return markTags(hit, p, c, number, values)
+	case c.narrow != nil:
+		for i, id := range c.narrow {
+			hit[i] = max(hit[i], values[id])
+		}
+	default:
 		for i := range hit {
 			hit[i] = max(hit[i], values[c.id(i)])
 		}
-		return nil
 	}
-	return markTags(hit, p, c, number, values)
+	return nil
 }
 
 // sharedValues is values for a column that has one dictionary.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/storage"
 	"github.com/spandrel/spandrel/storage/storagetest"
@@ -46,7 +48,7 @@ func BenchmarkStored(b *testing.B) {
 		b.ReportMetric(float64(diskUsage(dir))/float64(*storedSpans), "disk-B/span")
 		reportRSS(b)
 	})
-	models := storedModels()
+	models := storedModels(b, dir)
 	for _, kind := range questionKinds {
 		b.Run(kind.name, func(b *testing.B) { askStored(b, s, models, kind.of) })
 	}
@@ -94,36 +96,46 @@ func fillStored(b *testing.B, dir string) {
 	}
 	began, cpu := time.Now(), cpuTime()
 	g := storagetest.NewGenerator(1, storedOptions(began.Add(-24*time.Hour)))
+	var models []byte
 	for n := 0; n < *storedSpans; {
 		var batch []spandrel.Span
 		for len(batch) < 500 {
 			batch = append(batch, g.Next()...)
 		}
 		write(b, s, batch)
+		if n*2000 / *storedSpans < (n+len(batch))*2000 / *storedSpans {
+			models = appendRow(models, &batch[n%len(batch)])
+		}
 		n += len(batch)
 	}
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
 	b.Logf("filled with %d spans in %v, %v of CPU", *storedSpans, time.Since(began).Round(time.Second), (cpuTime() - cpu).Round(time.Second))
+	if err := os.WriteFile(filepath.Join(dir, "models"), models, 0o600); err != nil {
+		b.Fatal(err)
+	}
 	if err := os.WriteFile(mark, []byte(strconv.Itoa(*storedSpans)), 0o600); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// storedModels are spans of the store, from its whole time.
-func storedModels() []spandrel.Span {
-	g := storagetest.NewGenerator(1, storedOptions(time.Now()))
-	rng := rand.New(rand.NewPCG(1, 1))
-	var models []spandrel.Span
-	for n := 0; n < *storedSpans; {
-		spans := g.Next()
-		n += len(spans)
-		if rng.IntN(max(1, *storedSpans/14/2000)) == 0 {
-			models = append(models, spans[rng.IntN(len(spans))])
-		}
+// storedModels are some spans of the store, from its whole time, as it was
+// filled.
+func storedModels(b *testing.B, dir string) (models []spandrel.Span) {
+	rows, err := os.ReadFile(filepath.Join(dir, "models"))
+	if err != nil {
+		b.Fatal(err)
 	}
-	rng.Shuffle(len(models), func(i, j int) { models[i], models[j] = models[j], models[i] })
+	for len(rows) > 0 {
+		var s spandrel.Span
+		r, rest, err := nextRow(rows)
+		if err != nil || r.decode(&s) != nil {
+			b.Fatal("malformed model")
+		}
+		rows, models = rest, append(models, s)
+	}
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(models), func(i, j int) { models[i], models[j] = models[j], models[i] })
 	return models
 }
 
@@ -176,22 +188,33 @@ func conditions(keysAndValues ...string) (tags []spandrel.TagCondition) {
 
 // askStored asks for 20 traces like each of some models.
 func askStored(b *testing.B, s *Store, models []spandrel.Span, of func(*spandrel.Span) spandrel.Query) {
-	var search, both []time.Duration
+	runtime.LockOSThread() // for threadTime
+	defer runtime.UnlockOSThread()
+	var search, both, cpu []time.Duration
 	traces, asked := 0, 0
 	for range b.N {
 		q := of(&models[asked%min(200, len(models))])
 		asked++
 		q.Limit = 20
-		began := time.Now()
+		began, busy := time.Now(), threadTime()
 		refs := collect(b, s.Search(context.Background(), q))
 		search = append(search, time.Since(began))
 		collect(b, s.Traces(context.Background(), refs))
-		both = append(both, time.Since(began))
+		both, cpu = append(both, time.Since(began)), append(cpu, threadTime()-busy)
 		traces += len(refs)
 	}
 	reportTimes(b, "search-", search)
 	reportTimes(b, "", both)
+	reportTimes(b, "cpu-", cpu)
 	b.ReportMetric(float64(traces)/float64(asked), "traces")
+}
+
+// threadTime is the CPU time of the thread: unlike the clock it does not count
+// what other processes take.
+func threadTime() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func reportTimes(b *testing.B, prefix string, took []time.Duration) {

@@ -20,6 +20,7 @@ func (s *Store) Traces(ctx context.Context, refs []storage.TraceRef) iter.Seq2[[
 		}
 		defer v.release()
 		t := tracesCall{store: s, ctx: ctx, view: v, heads: v.headViews(), yield: yield}
+		defer t.readers.forget()
 		for _, ref := range refs {
 			if !t.trace(ref.ID) {
 				return
