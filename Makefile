@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED = 0
 
-.PHONY: help run build demo test test-race test-peers fuzz bench lint check clean
+.PHONY: help run build test test-race test-peers fuzz bench bench-peer lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,9 +17,6 @@ run: build ## build and start spandrel with no configuration
 
 build: ## build bin/spandrel
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/spandrel
-
-demo: build ## post a live Bookinfo-like mesh to a running spandrel
-	./$(BIN) demo
 
 test: ## unit, conformance, fuzz seeds, API scripts, crash test, the real main
 	$(GO) vet ./...
@@ -40,6 +37,13 @@ fuzz: ## fuzz every decoder for 30 s each
 
 bench: ## micro benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-peer: build $(PEERS)/bin/all-in-one ## the real Jaeger and Spandrel side by side; ARGS='-spans 100k -o docs/benchmarks'
+	$(GO) run ./tests/bench $(ARGS)
+
+$(PEERS)/bin/all-in-one: $(PEERS)/go.mod # takes minutes the first time
+	$(GO) -C $(PEERS) build -o bin/all-in-one github.com/jaegertracing/jaeger/cmd/all-in-one
+	@touch $@
 
 lint: ## golangci-lint with .golangci.yml
 	$(GO) run $(LINT) run ./...

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spandrel/spandrel"
@@ -18,8 +19,12 @@ type GeneratorOptions struct {
 	Start    time.Time     // of the first trace, default Epoch
 	Interval time.Duration // between the starts of traces on average, default 20 ms
 	MaxSpans int           // of a trace, about; default 400
+	Tail     float64       // exponent of the distribution of sizes, default 1.1; more = fewer large traces
 	Errors   float64       // share of calls that fail, default 0.02, less than 0 = none
 	Shared   bool          // both halves of a call have one span id
+	Pods     int           // of a service, default 1
+	MaxBatch int           // default 5, as Envoy posts; more = half of the posts have 5 to MaxBatch spans
+	Varied   bool          // as many different methods, URLs, sizes and user agents as a real mesh has
 
 	// For NextBatch: shares of spans that come some traces late and of batches
 	// that come twice.
@@ -39,7 +44,7 @@ type Generator struct {
 	now      int64 // when the next trace begins
 
 	trace  []spandrel.Span // being made
-	owners []int           // the service that sends each of its spans
+	owners []int           // the proxy that sends each of its spans: service*Pods + pod
 	post   post
 }
 
@@ -49,12 +54,15 @@ func NewGenerator(seed uint64, o GeneratorOptions) *Generator {
 	o.Interval = cmp.Or(o.Interval, 20*time.Millisecond)
 	o.MaxSpans = cmp.Or(o.MaxSpans, 400)
 	o.Errors = cmp.Or(o.Errors, 0.02)
+	o.Tail = cmp.Or(o.Tail, 1.1)
+	o.Pods = max(1, o.Pods)
+	o.MaxBatch = max(envoyBatch, o.MaxBatch)
 	if o.Start.IsZero() {
 		o.Start = Epoch
 	}
 	g := &Generator{o: o, rng: rand.New(rand.NewPCG(seed, 0x5bd1e995)), now: o.Start.UnixMicro() * 1000}
-	g.services = mesh(g.rng, o.Services)
-	g.post.waiting = make([][]spandrel.Span, o.Services)
+	g.services = mesh(g.rng, o.Services, o.Pods)
+	g.post.waiting = make([][]spandrel.Span, o.Services*o.Pods)
 	return g
 }
 
@@ -64,10 +72,14 @@ func (g *Generator) Next() []spandrel.Span {
 	id := spandrel.TraceID{High: g.randomID(), Low: g.randomID()}
 	start := g.now
 	g.now += micros(g.rng.ExpFloat64() * float64(g.o.Interval))
-	// Sizes follow a Pareto distribution: half of all traces have fewer than
-	// 8 spans, one in a hundred has hundreds.
-	size := min(float64(g.o.MaxSpans), 4/math.Pow(1-g.rng.Float64(), 1/1.1))
+	// Sizes follow a Pareto distribution: by default half of all traces have
+	// fewer than 8 spans, one in a hundred has hundreds.
+	size := min(float64(g.o.MaxSpans), 4/math.Pow(1-g.rng.Float64(), 1/g.o.Tail))
 	c := call{trace: id, from: 0, requestID: fmt.Sprintf("%08x-%04x-9%03x", g.rng.Uint32(), g.rng.IntN(1<<16), g.rng.IntN(1<<12))}
+	if g.o.Varied {
+		c.requestID += fmt.Sprintf("-%04x-%012x", 0x8000|g.rng.IntN(1<<14), g.rng.Uint64()>>16)
+	}
+	c.fromPod = g.pod()
 	c.user = []string{"jason", "anonymous"}[g.rng.IntN(2)]
 	g.call(c, spandrel.SpanID(id.Low), start, int(size))
 	return g.trace
@@ -78,10 +90,42 @@ type call struct {
 	trace           spandrel.TraceID
 	parent          spandrel.SpanID
 	from, to        int // services
+	fromPod, toPod  int
 	path            string
 	requestID, user string
 	status, flags   string
 	failed          bool
+
+	// What is the same in every call unless the traffic is varied.
+	method, query, requestSize, responseSize string
+}
+
+// vary gives the call a method, a query and sizes of its own.
+func (g *Generator) vary(c *call) {
+	c.method, c.requestSize = "GET", "0"
+	if g.rng.IntN(4) == 0 {
+		c.method, c.requestSize = "POST", g.size(5.5)
+	}
+	c.responseSize = g.size(6.5)
+	switch g.rng.IntN(4) {
+	case 0:
+		c.query = fmt.Sprintf("/%d", g.rng.IntN(100_000))
+	case 1:
+		c.query = fmt.Sprintf("?page=%d&sort=%s", g.rng.IntN(50), []string{"name", "price", "newest"}[g.rng.IntN(3)])
+	}
+}
+
+// size is a number of bytes whose logarithm is around log.
+func (g *Generator) size(log float64) string {
+	return strconv.Itoa(int(math.Exp(log + 1.2*g.rng.NormFloat64())))
+}
+
+// pod picks one of a service's pods.
+func (g *Generator) pod() int {
+	if g.o.Pods == 1 {
+		return 0
+	}
+	return g.rng.IntN(g.o.Pods)
 }
 
 // call makes the spans of a call, at most about size of them, and gives how
@@ -91,6 +135,9 @@ func (g *Generator) call(c call, id spandrel.SpanID, start int64, size int) (mad
 	c.to = from.calls[g.rng.IntN(len(from.calls))]
 	c.path = g.services[c.to].paths[g.rng.IntN(len(g.services[c.to].paths))]
 	c.status, c.flags = "200", "-"
+	if g.o.Varied {
+		g.vary(&c)
+	}
 	attempts := 1
 	if g.rng.Float64() < g.o.Errors {
 		c.failed, c.status = true, "500"
@@ -102,6 +149,7 @@ func (g *Generator) call(c call, id spandrel.SpanID, start int64, size int) (mad
 	end = start
 	made = 1
 	for try := 1; try <= attempts; try++ {
+		c.toPod = g.pod()
 		answer := c
 		if attempts > 1 && try == attempts && g.rng.IntN(2) == 0 {
 			answer.failed, answer.status, answer.flags = false, "200", "-"
@@ -120,7 +168,7 @@ func (g *Generator) call(c call, id spandrel.SpanID, start int64, size int) (mad
 func (g *Generator) serve(c call, client spandrel.SpanID, start int64, size int) (made int, end int64) {
 	id := spandrel.SpanID(g.randomID())
 	below := c
-	below.from, below.parent = c.to, id
+	below.from, below.fromPod, below.parent = c.to, c.toPod, id
 	if g.o.Shared {
 		id, below.parent = client, client
 	} else {
@@ -140,13 +188,13 @@ func (g *Generator) serve(c call, client spandrel.SpanID, start int64, size int)
 
 // add makes one of a call's spans.
 func (g *Generator) add(c call, kind spandrel.Kind, id spandrel.SpanID, start, end int64) {
-	owner, event := c.from, "cr"
+	owner, pod, event := c.from, c.fromPod, "cr"
 	if kind == spandrel.KindServer {
-		owner, event = c.to, "ss"
+		owner, pod, event = c.to, c.toPod, "ss"
 	}
 	to := &g.services[c.to]
 	s := spandrel.Span{TraceID: c.trace, ID: id, ParentID: c.parent, Kind: kind, Start: start, Duration: end - start,
-		Name: to.host + ":9080/*", Local: g.services[owner].endpoint, Tags: g.tags(&c, owner),
+		Name: to.host + ":9080/*", Local: g.services[owner].pods[pod].endpoint, Tags: g.tags(&c, owner, pod),
 		Events: []spandrel.Event{{Time: end + micros(g.rng.ExpFloat64()*5e4), Name: event}}}
 	if kind == spandrel.KindServer {
 		s.Name = to.host + ":9080" + c.path
@@ -155,12 +203,20 @@ func (g *Generator) add(c call, kind spandrel.Kind, id spandrel.SpanID, start, e
 		}
 	}
 	g.trace = append(g.trace, s)
-	g.owners = append(g.owners, owner)
+	g.owners = append(g.owners, owner*g.o.Pods+pod)
 }
 
 // tags are those of an Istio sidecar, sorted by key.
-func (g *Generator) tags(c *call, owner int) []spandrel.Tag {
+func (g *Generator) tags(c *call, owner, pod int) []spandrel.Tag {
 	s, to := &g.services[owner], &g.services[c.to]
+	method, agent, peer := "GET", agents[0], s.pods[pod].address
+	requestSize, responseSize := "0", c.responseSize
+	if g.o.Varied {
+		method, agent, requestSize = c.method, g.services[c.from].agent, c.requestSize
+		peer = g.services[c.from].pods[c.fromPod].address
+	} else {
+		responseSize = sizes[g.rng.IntN(len(sizes))]
+	}
 	upstream := to.outbound
 	if owner == c.to {
 		upstream = "inbound|9080||"
@@ -173,10 +229,10 @@ func (g *Generator) tags(c *call, owner int) []spandrel.Tag {
 		add("error", "true")
 	}
 	add("guid:x-request-id", c.requestID)
-	add("http.method", "GET")
+	add("http.method", method)
 	add("http.protocol", "HTTP/1.1")
 	add("http.status_code", c.status)
-	add("http.url", "http://"+to.name+":9080"+c.path)
+	add("http.url", "http://"+to.name+":9080"+c.path+c.query)
 	add("istio.canonical_revision", "v1")
 	add("istio.canonical_service", s.name)
 	add("istio.cluster_id", "Kubernetes")
@@ -184,14 +240,14 @@ func (g *Generator) tags(c *call, owner int) []spandrel.Tag {
 	add("istio.namespace", s.namespace)
 	add("my_tag_env", "blue")
 	add("my_tag_header", c.user)
-	add("node_id", s.node)
-	add("peer.address", s.address)
-	add("request_size", "0")
+	add("node_id", s.pods[pod].node)
+	add("peer.address", peer)
+	add("request_size", requestSize)
 	add("response_flags", c.flags)
-	add("response_size", sizes[g.rng.IntN(len(sizes))])
+	add("response_size", responseSize)
 	add("upstream_cluster", upstream)
 	add("upstream_cluster.name", upstream)
-	add("user_agent", "curl/8.5.0")
+	add("user_agent", agent)
 	return tags
 }
 
@@ -205,7 +261,7 @@ func (g *Generator) randomID() uint64 { return max(1, g.rng.Uint64()) }
 
 // post is the way of spans from the proxies to the collector.
 type post struct {
-	waiting [][]spandrel.Span // by service: fewer than a batch
+	waiting [][]spandrel.Span // by proxy: fewer than a batch
 	late    []lateSpan
 	ready   [][]spandrel.Span
 	again   [][]spandrel.Span // to be sent twice
@@ -220,8 +276,8 @@ type lateSpan struct {
 // envoyBatch is how many spans an Envoy under load posts at once.
 const envoyBatch = 5
 
-// NextBatch gives the next post of a proxy: 5 spans of one service, which
-// ended one after the other. It makes traces as it needs them.
+// NextBatch gives the next post of a proxy: 5 spans of one pod (see MaxBatch),
+// which ended one after the other. It makes traces as it needs them.
 func (g *Generator) NextBatch() []spandrel.Span {
 	for len(g.post.ready) == 0 {
 		g.deliver()
@@ -243,7 +299,7 @@ func (g *Generator) Rest() [][]spandrel.Span {
 			rest = append(rest, w)
 		}
 	}
-	g.post = post{waiting: make([][]spandrel.Span, len(g.services))}
+	g.post = post{waiting: make([][]spandrel.Span, len(g.post.waiting))}
 	return rest
 }
 
@@ -279,10 +335,14 @@ func (g *Generator) deliver() {
 	g.post.late = stillLate
 }
 
-// hand gives a span to the proxy of its service.
+// hand gives a span to its proxy.
 func (g *Generator) hand(owner int, s spandrel.Span) {
-	w := append(g.post.waiting[owner], s)
-	if len(w) == envoyBatch {
+	w := g.post.waiting[owner]
+	if w == nil {
+		w = make([]spandrel.Span, 0, g.batch())
+	}
+	w = append(w, s)
+	if len(w) == cap(w) {
 		g.post.ready = append(g.post.ready, w)
 		if g.rng.Float64() < g.o.Duplicates {
 			g.post.again = append(g.post.again, w)
@@ -290,4 +350,12 @@ func (g *Generator) hand(owner int, s spandrel.Span) {
 		w = nil
 	}
 	g.post.waiting[owner] = w
+}
+
+// batch is how many spans a proxy collects for its next post.
+func (g *Generator) batch() int {
+	if g.o.MaxBatch == envoyBatch || g.rng.IntN(2) == 0 {
+		return envoyBatch
+	}
+	return envoyBatch + g.rng.IntN(g.o.MaxBatch-envoyBatch+1)
 }
