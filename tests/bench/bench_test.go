@@ -416,6 +416,9 @@ func TestBenchmarkOfAFewSpans(t *testing.T) {
 		}
 		answers++
 		for _, cell := range []string{cells[4], cells[9]} {
+			if strings.TrimSpace(cell) == "" {
+				continue // 2k spans have no large trace
+			}
 			var got, want int
 			if n, _ := fmt.Sscanf(cell, "%d/%d", &got, &want); n != 2 || got != want || strings.Contains(cell, ",") {
 				t.Errorf("%s: %s", name, cell)

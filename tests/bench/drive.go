@@ -44,9 +44,10 @@ func (o *outcome) add(p *outcome) {
 	}
 }
 
-// conn is one keep-alive connection.
+// conn is one keep-alive connection, made when there is something to send:
+// servers close those on which nothing comes.
 type conn struct {
-	fd     int
+	fd     int // -1 = not made yet
 	post   int // being sent or waiting for its answer, -1 = idle
 	sent   int // bytes of it
 	since  time.Time
@@ -57,6 +58,7 @@ type conn struct {
 // and one read a post, for it must cost little beside the server it measures.
 type driver struct {
 	load
+	address string
 	posts   []post
 	conns   []conn
 	polls   []unix.PollFd
@@ -78,7 +80,7 @@ const stuck = time.Minute
 
 // drive sends the posts to the address and waits for all answers.
 func drive(address string, posts []post, l load) (*outcome, error) {
-	d := &driver{load: l, posts: posts, conns: make([]conn, l.conns)}
+	d := &driver{load: l, address: address, posts: posts, conns: make([]conn, l.conns)}
 	d.out = outcome{posts: len(posts), status: map[int]int{}, acked: make([]bool, len(posts)), latencies: make([]time.Duration, 0, len(posts))}
 	for i := range posts {
 		d.out.spans += posts[i].spans
@@ -93,12 +95,6 @@ func drive(address string, posts []post, l load) (*outcome, error) {
 			}
 		}
 	}()
-	for i := range d.conns {
-		var err error
-		if d.conns[i].fd, err = dial(address); err != nil {
-			return nil, fmt.Errorf("connecting to %s: %w", address, err)
-		}
-	}
 	cpu := ownCPU()
 	d.start = time.Now()
 	if err := d.run(); err != nil {
@@ -264,7 +260,12 @@ func (d *driver) answered(c *conn, status int) {
 }
 
 // write sends as much of the connection's post as the kernel takes.
-func (d *driver) write(c *conn) error {
+func (d *driver) write(c *conn) (err error) {
+	if c.fd < 0 {
+		if c.fd, err = dial(d.address); err != nil {
+			return err
+		}
+	}
 	raw := d.posts[c.post].raw
 	n, err := unix.Write(c.fd, raw[c.sent:])
 	if errors.Is(err, unix.EAGAIN) {

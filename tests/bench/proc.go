@@ -93,7 +93,7 @@ func diskUse(dir string) int64 {
 	bytes := int64(0)
 	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil {
-			return nil // files may go while we look
+			return fs.SkipDir // it may have gone while we look
 		}
 		if info, err := e.Info(); err == nil {
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -41,6 +41,9 @@ func (v verdict) String() string {
 	if v.refused != 0 {
 		return fmt.Sprintf("refused: %d", v.refused)
 	}
+	if v.unit == "" {
+		return ""
+	}
 	s := fmt.Sprintf("%d/%d %s", v.got, v.want, v.unit)
 	if v.wrong > 0 {
 		s += fmt.Sprintf(", %d wrong", v.wrong)
@@ -56,6 +59,7 @@ func (v verdict) String() string {
 
 // answer is what a question cost one server.
 type answer struct {
+	question string
 	verdict
 	times []time.Duration
 	bytes int           // of the largest answer
@@ -73,7 +77,7 @@ type budget struct {
 func (s *server) put(q question, b budget) (*answer, error) {
 	client := &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1, DisableCompression: true}}
 	defer client.CloseIdleConnections()
-	a := &answer{}
+	a := &answer{question: q.name}
 	base := "http://" + s.query
 	if status, _, err := fetch(client, base+q.variants[0].path); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", s.name, q.name, err)
@@ -192,8 +196,9 @@ func (m *mix) someServices(n int) []string {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return spans[b] - spans[a] })
-	var some []string
-	for i := range min(n, len(order)) {
+	n = min(n, len(order))
+	some := make([]string, 0, n)
+	for i := range n {
 		some = append(some, m.services.list[order[i*len(order)/n]])
 	}
 	return some

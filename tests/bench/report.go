@@ -98,6 +98,17 @@ type column struct {
 	answers []*answer
 }
 
+// answer is the one to the question, empty where it was not put: a small store
+// has no large traces to ask for.
+func (c *column) answer(question string) *answer {
+	for _, a := range c.answers {
+		if a.question == question {
+			return a
+		}
+	}
+	return &answer{}
+}
+
 func (r *report) columns() []column {
 	var all []column
 	for _, s := range r.subjects {
@@ -206,18 +217,18 @@ func (r *report) answerTable(b *strings.Builder, columns []column) {
 		head = append(head, "p50 better by", "p95 better by")
 	}
 	tableHead(b, head...)
-	for i, q := range r.questions {
+	for _, q := range r.questions {
 		cells := []string{q.name}
 		for _, c := range columns {
-			a := c.answers[i]
-			if a.refused != 0 || len(a.times) == 0 {
+			a := c.answer(q.name)
+			if len(a.times) == 0 {
 				cells = append(cells, "", "", "", "", a.String())
 				continue
 			}
 			cells = append(cells, percentiles(a.times), fmt.Sprint(len(a.times)), ms(a.cpu), fmt.Sprint(a.bytes>>10), a.String())
 		}
 		if compared {
-			x, y := columns[0].answers[i].times, columns[1].answers[i].times
+			x, y := columns[0].answer(q.name).times, columns[1].answer(q.name).times
 			for _, p := range []float64{0.5, 0.95} {
 				cells = append(cells, ratio(float64(quantile(x, p)), float64(quantile(y, p)), false))
 			}

@@ -69,7 +69,7 @@ type server struct {
 	addresses
 	dir    string
 	cmd    *exec.Cmd
-	exited chan error
+	exited chan struct{} // closed when it has ended
 }
 
 // children are the processes that must not outlive this one.
@@ -90,7 +90,7 @@ func endChildren() {
 func newServer(p program, work string) (*server, error) {
 	s := &server{program: p, dir: filepath.Join(work, p.name)}
 	for _, a := range []*string{&s.zipkin, &s.query, &s.admin} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
@@ -127,9 +127,10 @@ func (s *server) start() (time.Duration, error) {
 	}
 	children.running[s.cmd.Process] = true
 	children.Unlock()
-	s.exited = make(chan error, 1)
-	go func(cmd *exec.Cmd, exited chan<- error) {
-		exited <- cmd.Wait()
+	s.exited = make(chan struct{})
+	go func(cmd *exec.Cmd, exited chan struct{}) {
+		defer close(exited)
+		_ = cmd.Wait() // how it ended is for its log to say
 		children.Lock()
 		delete(children.running, cmd.Process)
 		children.Unlock()
@@ -139,8 +140,8 @@ func (s *server) start() (time.Duration, error) {
 			return time.Since(began), nil
 		}
 		select {
-		case err := <-s.exited:
-			return 0, fmt.Errorf("%s ended while starting (%w); its log: %s", s.name, err, s.dir+".log")
+		case <-s.exited:
+			return 0, fmt.Errorf("%s ended while starting: %v", s.name, s.cmd.ProcessState)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -152,7 +153,7 @@ func (s *server) ready() bool {
 	if err != nil {
 		return false
 	}
-	c.Close()
+	_ = c.Close()
 	status, _, err := fetch(http.DefaultClient, "http://"+s.query+"/api/services")
 	return err == nil && status == http.StatusOK
 }
