@@ -104,6 +104,9 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusTeapot
 	}
 	c.n++
+	if c.n%5 == 0 {
+		w.Header().Set("Connection", "close")
+	}
 	if status == http.StatusAccepted {
 		c.bodies[string(body)]++
 		w.WriteHeader(status)
@@ -188,24 +191,24 @@ func TestDriverSaysWhenTheServerGoes(t *testing.T) {
 func TestAnswersAreReadWhole(t *testing.T) {
 	tests := []struct {
 		name, text string
-		status     int
-		complete   bool
+		want       response
 		bad        bool
 	}{
-		{"nothing", "", 0, false, false},
-		{"half of the head", "HTTP/1.1 202 Accepted\r\nContent-Le", 0, false, false},
-		{"no body", "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", 202, true, false},
-		{"half of the body", "HTTP/1.1 500 X\r\ncontent-length: 5\r\n\r\nabc", 500, false, false},
-		{"body", "HTTP/1.1 500 X\r\ncontent-length: 5\r\n\r\nabcde", 500, true, false},
-		{"half of the chunks", "HTTP/1.1 503 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", 503, false, false},
-		{"chunks", "HTTP/1.1 503 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 503, true, false},
-		{"another protocol", "SSH-2.0-OpenSSH_9.6\r\n\r\n", 0, false, true},
+		{"nothing", "", response{}, false},
+		{"half of the head", "HTTP/1.1 202 Accepted\r\nContent-Le", response{}, false},
+		{"no body", "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", response{status: 202, complete: true}, false},
+		{"the last one", "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", response{202, true, true}, false},
+		{"half of the body", "HTTP/1.1 500 X\r\ncontent-length: 5\r\n\r\nabc", response{status: 500}, false},
+		{"body", "HTTP/1.1 500 X\r\ncontent-length: 5\r\n\r\nabcde", response{status: 500, complete: true}, false},
+		{"half of the chunks", "HTTP/1.1 503 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", response{status: 503}, false},
+		{"chunks", "HTTP/1.1 503 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", response{status: 503, complete: true}, false},
+		{"another protocol", "SSH-2.0-OpenSSH_9.6\r\n\r\n", response{}, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			status, complete, err := parseAnswer([]byte(tt.text))
-			if status != tt.status || complete != tt.complete || (err != nil) != tt.bad {
-				t.Errorf("got %d, %t, %v", status, complete, err)
+			got, err := parseAnswer([]byte(tt.text))
+			if got != tt.want || (err != nil) != tt.bad {
+				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
 			}
 		})
 	}

@@ -90,9 +90,7 @@ func drive(address string, posts []post, l load) (*outcome, error) {
 	}
 	defer func() {
 		for i := range d.conns {
-			if d.conns[i].fd >= 0 {
-				unix.Close(d.conns[i].fd) //nolint:errcheck // nothing is left to be done about it
-			}
+			d.conns[i].close()
 		}
 	}()
 	cpu := ownCPU()
@@ -227,12 +225,15 @@ func (d *driver) handle(c *conn, events int16) error {
 	if err := c.read(); err != nil {
 		return err
 	}
-	status, complete, err := parseAnswer(c.answer)
-	if err != nil || !complete {
+	a, err := parseAnswer(c.answer)
+	if err != nil || !a.complete {
 		return err
 	}
-	d.answered(c, status)
+	d.answered(c, a.status)
 	c.post, c.answer = -1, c.answer[:0]
+	if a.last {
+		c.close()
+	}
 	if d.take(c, time.Now()) {
 		return d.write(c)
 	}
@@ -291,31 +292,50 @@ func (c *conn) read() error {
 	return nil
 }
 
-// parseAnswer reads the status of an HTTP/1.1 response, and whether all of it
-// is there.
-func parseAnswer(b []byte) (status int, complete bool, err error) {
+func (c *conn) close() {
+	if c.fd >= 0 {
+		unix.Close(c.fd) //nolint:errcheck // nothing is left to be done about it
+		c.fd = -1
+	}
+}
+
+// response is an HTTP/1.1 response, as far as it is there.
+type response struct {
+	status   int
+	complete bool
+	last     bool // the server closes the connection, as Jaeger does each time
+}
+
+// parseAnswer reads a response.
+func parseAnswer(b []byte) (r response, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
-		return 0, false, nil
+		return r, nil
 	}
 	if len(b) < 12 || !bytes.HasPrefix(b, []byte("HTTP/1.1 ")) {
-		return 0, false, fmt.Errorf("not an HTTP response: %.40q", b)
+		return r, fmt.Errorf("not an HTTP response: %.40q", b)
 	}
-	if status, err = strconv.Atoi(string(b[9:12])); err != nil {
-		return 0, false, fmt.Errorf("not an HTTP status: %.40q", b)
+	if r.status, err = strconv.Atoi(string(b[9:12])); err != nil {
+		return r, fmt.Errorf("not an HTTP status: %.40q", b)
 	}
 	body := b[end+4:]
-	length := 0
+	length, chunked := 0, false
 	for line := range bytes.SplitSeq(b[:end], []byte("\r\n")) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch value = bytes.TrimSpace(value); {
 		case bytes.EqualFold(name, []byte("Content-Length")):
 			if length, err = strconv.Atoi(string(value)); err != nil {
-				return 0, false, fmt.Errorf("bad Content-Length %q", value)
+				return r, fmt.Errorf("bad Content-Length %q", value)
 			}
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
-			return status, bytes.HasSuffix(body, []byte("0\r\n\r\n")), nil
+			chunked = true
+		case bytes.EqualFold(name, []byte("Connection")):
+			r.last = bytes.EqualFold(value, []byte("close"))
 		}
 	}
-	return status, len(body) >= length, nil
+	r.complete = len(body) >= length
+	if chunked {
+		r.complete = bytes.HasSuffix(body, []byte("0\r\n\r\n"))
+	}
+	return r, nil
 }
