@@ -24,6 +24,7 @@ type config struct {
 	slice         int
 	conns         int
 	maxBatch      int
+	huge          int
 	seed          uint64
 	window        time.Duration
 	perQuestion   time.Duration
@@ -82,6 +83,7 @@ func main() {
 	flag.IntVar(&c.slice, "slice", 25_000, "spans of a turn")
 	flag.IntVar(&c.conns, "connections", 8, "connections that post")
 	flag.IntVar(&c.maxBatch, "max-batch", 35, "most spans of a post; half of the posts have 5, as Envoy's, the others 5 to this")
+	flag.IntVar(&c.huge, "huge", 100_000, "spans of one large trace, posted and asked for at the end; 0 = none")
 	flag.Uint64Var(&c.seed, "seed", 1, "of the traffic")
 	flag.DurationVar(&c.window, "window", 2*time.Hour, "time over which the spans are spread, up to now")
 	flag.DurationVar(&c.perQuestion, "per-question", 4*time.Second, "time for each question of the mix, for each")

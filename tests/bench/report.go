@@ -76,7 +76,7 @@ func (e *ending) figures(n int) []figure {
 	half := float64(e.acks.spans) / e.acks.elapsed.Seconds()
 	p99 := float64(quantile(e.acks.latencies, 0.99))
 	offered := float64(e.burst.spans) / e.burst.elapsed.Seconds()
-	return []figure{
+	return append([]figure{
 		{"bytes on disk a span, stopped", fmt.Sprintf("%.1f", per(e.disk, n)), per(e.disk, n), false},
 		{"clean stop, s", seconds(e.stop), e.stop.Seconds(), false},
 		{"restart to ready after it, s", seconds(e.restart), e.restart.Seconds(), false},
@@ -88,7 +88,7 @@ func (e *ending) figures(n int) []figure {
 		{"spans refused there", share(e.burst.spans-e.burst.accepted, e.burst.spans), 0, false},
 		{"acknowledged spans lost by kill -9 right after", share(e.lost, e.asked), 0, false},
 		{"restart to ready after kill -9, s", seconds(e.restartKilled), e.restartKilled.Seconds(), false},
-	}
+	}, e.huge.figures()...)
 }
 
 // column is one subject at one size.

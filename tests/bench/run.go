@@ -45,6 +45,7 @@ type ending struct {
 	acks                         outcome
 	burst                        outcome // posted without retries right before the kill
 	lost, asked                  int     // spans that were acknowledged before the kill
+	huge                         huge
 }
 
 // run is one benchmark.
@@ -292,6 +293,12 @@ func (r *run) end() error {
 		e.acks = *o
 		if err := r.crash(sub); err != nil {
 			return err
+		}
+		if r.huge > 0 {
+			log.Printf("%s: a trace of %d spans", sub.name, r.huge)
+			if e.huge, err = r.ofHuge(sub); err != nil {
+				return err
+			}
 		}
 		if err := sub.pause(); err != nil {
 			return err
