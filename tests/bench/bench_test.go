@@ -432,3 +432,23 @@ func TestBenchmarkOfAFewSpans(t *testing.T) {
 		t.Errorf("%d questions were answered:\n%s", answers, text)
 	}
 }
+
+func TestHugeTraceIsOneTree(t *testing.T) {
+	s, id := newRun(&config{seed: 1, maxBatch: 35}, "", nil).hugeTrace(5000)
+	var spans []spandrel.Span
+	for _, some := range s.made {
+		spans = append(spans, some...)
+	}
+	roots := 0
+	for i, p := range spandrel.Parents(spans) {
+		if p < 0 {
+			roots++
+		}
+		if spans[i].TraceID != id {
+			t.Fatalf("span %d is of trace %v, want %v", i, spans[i].TraceID, id)
+		}
+	}
+	if roots != 1 || len(spans) < 4500 {
+		t.Errorf("%d spans with %d roots, want about 5000 with 1", len(spans), roots)
+	}
+}

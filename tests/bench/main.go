@@ -90,7 +90,7 @@ func main() {
 	flag.StringVar(&c.profile, "profile", "", "`FILE` for a CPU profile of Spandrel under load")
 	flag.DurationVar(&c.profileFor, "profile-for", 10*time.Second, "how long, from the first turn on, stopped times included")
 	flag.StringVar(&c.out, "o", "", "`DIR` for the results, beside standard output")
-	flag.StringVar(&c.dir, "dir", "", "`DIR` on the disk to measure (default the temporary directory)")
+	flag.StringVar(&c.dir, "dir", "bin", "`DIR` on the disk to measure; what is made in it goes at the end")
 	flag.StringVar(&c.spandrel, "spandrel", "bin/spandrel", "the `PROGRAM`")
 	flag.StringVar(&c.bin, "jaeger", "tests/peers/bin/all-in-one", "Jaeger's `PROGRAM`")
 	ceiling := flag.String("ceiling", "", "for this program's own use")
@@ -107,8 +107,14 @@ func main() {
 
 // main measures and writes the results.
 func (c *config) main() error {
-	work, err := os.MkdirTemp(c.dir, "spandrel-bench-")
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(c.dir, "bench-")
 	if err != nil {
+		return err
+	}
+	if work, err = filepath.Abs(work); err != nil {
 		return err
 	}
 	clean := func() {
