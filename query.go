@@ -8,6 +8,7 @@ type Query struct {
 	Service   string // as [Span.Service] gives it, exact
 	Operation string // Span.Name, exact
 	Tags      []TagCondition
+	Where     []Condition
 
 	MinStart, MaxStart       int64 // of the matching span, inclusive
 	MinDuration, MaxDuration int64 // of the matching span, inclusive
@@ -28,7 +29,7 @@ func (q *Query) Match(s *Span) bool {
 		(q.Operation == "" || s.Name == q.Operation) &&
 		s.Start >= q.MinStart && (q.MaxStart == 0 || s.Start <= q.MaxStart) &&
 		s.Duration >= q.MinDuration && (q.MaxDuration == 0 || s.Duration <= q.MaxDuration) &&
-		s.meetsAll(q.Tags)
+		s.meetsAll(q.Tags) && s.holdAll(q.Where)
 }
 
 func (s *Span) meetsAll(conditions []TagCondition) bool {

@@ -77,6 +77,21 @@ type Reader interface {
 	// that are not stored yield nothing.
 	Traces(ctx context.Context, refs []TraceRef) iter.Seq2[[]spandrel.Span, error]
 
+	// Outlines is Traces for readers that need little of each span: it yields
+	// all spans of the traces, but only as much of them as o says.
+	Outlines(ctx context.Context, refs []TraceRef, o Outline) iter.Seq2[[]spandrel.Span, error]
+
+	// Spans yields the stored spans of a trace that have one of the ids, whole,
+	// in any order and in chunks as Traces does.
+	Spans(ctx context.Context, id spandrel.TraceID, ids []spandrel.SpanID) iter.Seq2[[]spandrel.Span, error]
+
+	// Revision is a number that changes whenever spans are added to the trace
+	// or go by retention; 0 = none is stored. It costs much less than reading.
+	Revision(ctx context.Context, id spandrel.TraceID) (uint64, error)
+
+	// Scan looks at the spans that began in a range of time, for statistics.
+	Scan(ctx context.Context, r ScanRange, o Outline) (*Scan, error)
+
 	// Services lists the names (Span.Service) of all stored spans, sorted.
 	Services(ctx context.Context) ([]string, error)
 
@@ -96,6 +111,32 @@ type Reader interface {
 type TraceRef struct {
 	ID    spandrel.TraceID
 	Start int64
+}
+
+// Outline says how much of spans a reader wants: their ids, kind, flags,
+// status, times, name and endpoints always, all else only if it says so.
+type Outline struct {
+	Tags []string // keys of tags of the span
+	Rare bool     // events, links, scope, status message and trace state
+}
+
+// ScanRange says which spans a Scan is about: those whose start lies in it.
+type ScanRange struct {
+	From, To int64 // inclusive, ns
+	// MaxSpans bounds the work: a store may leave out the oldest part of the
+	// range so as to look at not many more spans. 0 = all.
+	MaxSpans int
+}
+
+// Scan is the spans of a range.
+type Scan struct {
+	// From is where what is looked at begins: that of the range, or later.
+	From int64
+	// Chunks yields the spans that began from From to the end of the range, in
+	// any order, those of one trace in one place mostly together. A chunk and
+	// its spans' tags are valid until the next. It can be used once and must be
+	// used, if only to stop at once.
+	Chunks iter.Seq2[[]spandrel.Span, error]
 }
 
 // Operation is something a service does.

@@ -22,12 +22,12 @@ func (r *search) headSource(v headView, bound int64) *source {
 		for i, op := range v.ops {
 			want[i] = (q.Service == "" || q.Service == op.service) && (q.Operation == "" || q.Operation == op.name)
 		}
-		needles := needlesOf(q.Tags)
+		needles, keys := needlesOf(q.Tags), whereNeedles(q.Where)
 		for i := range v.meta {
 			m := &v.meta[i]
 			if want[m.op] && inRange(m.start, q.MinStart, q.MaxStart) && inRange(m.duration, q.MinDuration, q.MaxDuration) &&
-				hasNeedles(v.rows[i], needles) {
-				found = append(found, candidate{m.start, v.rows[i].traceID(), int32(i), len(q.Tags) == 0})
+				hasNeedles(v.rows[i], needles) && hasAll(v.rows[i], keys) {
+				found = append(found, candidate{m.start, v.rows[i].traceID(), int32(i), len(q.Tags)+len(q.Where) == 0})
 			}
 		}
 		return found, nil
@@ -110,7 +110,9 @@ func (r *search) pageSource(p *snapshot, m *matcher, number int, bound int64) *s
 	src := &source{bound: bound}
 	src.search = func() (found []candidate, _ []*source) {
 		err := m.reader.lend(func() (err error) {
-			found, err = m.candidates(number)
+			if found, err = m.candidates(number); err == nil {
+				found, err = m.reader.whereCandidates(found, r.q.Where)
+			}
 			return err
 		})
 		if err != nil {
@@ -214,7 +216,7 @@ func (m *matcher) candidates(number int) (found []candidate, err error) {
 		for int(table.end[trace]) <= first+i {
 			trace++
 		}
-		found = append(found, candidate{p.starts[i], table.id(trace), int32(first + i), c == surely})
+		found = append(found, candidate{p.starts[i], table.id(trace), int32(first + i), c == surely && len(m.q.Where) == 0})
 	}
 	return found, nil
 }

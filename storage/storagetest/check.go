@@ -25,6 +25,7 @@ type check struct {
 func (c check) all(t *testing.T, b *behaviour) {
 	c.T = t
 	c.readsBack()
+	c.outlines()
 	c.lists()
 	c.links()
 	for _, w := range b.want {

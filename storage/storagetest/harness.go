@@ -39,6 +39,7 @@ func (h Harness) Run(t *testing.T) {
 		{"search", searchBehaviours()},
 		{"window", windowBehaviours()},
 		{"tags", tagBehaviours()},
+		{"where", whereBehaviours()},
 		{"order", orderBehaviours()},
 		{"trace", traceBehaviours()},
 		{"names", nameBehaviours()},

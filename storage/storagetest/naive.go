@@ -44,6 +44,40 @@ func (n *naive) Traces(_ context.Context, refs []storage.TraceRef) iter.Seq2[[]s
 	}
 }
 
+func (n *naive) Outlines(ctx context.Context, refs []storage.TraceRef, o storage.Outline) iter.Seq2[[]spandrel.Span, error] {
+	return func(yield func([]spandrel.Span, error) bool) {
+		for chunk, err := range n.Traces(ctx, refs) {
+			if !yield(outlined(chunk, o), err) {
+				return
+			}
+		}
+	}
+}
+
+func (n *naive) Spans(_ context.Context, id spandrel.TraceID, ids []spandrel.SpanID) iter.Seq2[[]spandrel.Span, error] {
+	return func(yield func([]spandrel.Span, error) bool) {
+		spans := slices.DeleteFunc(byTrace(n.spans)[id], func(s spandrel.Span) bool { return !slices.Contains(ids, s.ID) })
+		if len(spans) > 0 {
+			yield(spans, nil)
+		}
+	}
+}
+
+func (n *naive) Revision(_ context.Context, id spandrel.TraceID) (uint64, error) {
+	return uint64(len(byTrace(n.spans)[id])), nil
+}
+
+func (n *naive) Scan(_ context.Context, r storage.ScanRange, o storage.Outline) (*storage.Scan, error) {
+	spans := slices.DeleteFunc(slices.Clone(n.spans), func(s spandrel.Span) bool { return s.Start < r.From || s.Start > r.To })
+	return &storage.Scan{From: r.From, Chunks: func(yield func([]spandrel.Span, error) bool) {
+		for chunk := range slices.Chunk(outlined(spans, o), MaxChunk) {
+			if !yield(chunk, nil) {
+				return
+			}
+		}
+	}}, nil
+}
+
 func (n *naive) Services(context.Context) ([]string, error) { return Oracle(n.spans).Services(), nil }
 
 func (n *naive) Operations(_ context.Context, service string) ([]storage.Operation, error) {

@@ -31,6 +31,9 @@ func RandomQuery(rng *rand.Rand, spans []spandrel.Span) spandrel.Query {
 	for oneIn(2) && len(q.Tags) < 3 {
 		q.Tags = append(q.Tags, randomCondition(rng, some()))
 	}
+	for oneIn(4) && len(q.Where) < 2 {
+		q.Where = append(q.Where, randomWhere(rng.IntN, some()))
+	}
 	if oneIn(3) {
 		q.MinStart = max(0, some().Start+rng.Int64N(3)-1)
 	}

@@ -1,0 +1,142 @@
+package badger
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/spandrel/spandrel"
+)
+
+// This file finds candidates for Query.Where, of which there are no terms: its
+// conditions are tried on the values in dictionaries, then rows are looked at.
+
+// termKey is the key of terms that a condition is about, "" for all texts.
+func termKey(c *spandrel.Condition) string {
+	switch c.Field {
+	case spandrel.InService:
+		return termService
+	case spandrel.InOperation:
+		return termOperation
+	case spandrel.InAll:
+		return ""
+	}
+	return c.Key
+}
+
+// isOverpromised: terms of these keys may say what the span does not.
+func isOverpromised(key string) bool { return key == "error" || key == "otel.status_code" }
+
+// whereCandidates keeps the candidates that may meet the conditions. A page
+// that cannot be read is left out; the error tells of the last one.
+func (r *segmentReader) whereCandidates(found []candidate, conditions []spandrel.Condition) (kept []candidate, bad error) {
+	for i := range conditions {
+		c := &conditions[i]
+		key := termKey(c)
+		if key == "" || c.Negate && isOverpromised(key) {
+			continue // all that is left is to look at the spans
+		}
+		w := whereMatcher{reader: r, c: c, key: key, shared: make(map[int][]certainty)}
+		page, hits := -1, []certainty(nil)
+		kept = found[:0]
+		for _, f := range found { // by row
+			if number := int(f.row) / pageRows; number != page {
+				page = number
+				var err error
+				if hits, err = w.page(number); err != nil {
+					hits, bad = nil, err
+				}
+			}
+			if hits != nil && hits[int(f.row)%pageRows].some() != c.Negate {
+				kept = append(kept, f)
+			}
+		}
+		found = kept
+	}
+	return found, bad
+}
+
+// whereMatcher tries one condition on the values of a segment.
+type whereMatcher struct {
+	reader *segmentReader
+	c      *spandrel.Condition
+	key    string
+	shared map[int][]certainty // which values of shared dictionaries pass, by column
+}
+
+// page tells of each row whether a value of it passes.
+func (w *whereMatcher) page(number int) ([]certainty, error) {
+	p := w.reader.pageAt(number)
+	hit := make([]certainty, p.n)
+	for n := range w.reader.foot.columns {
+		about := &w.reader.foot.columns[n]
+		if about.counts[number] == 0 || !mayHold(n, about.key, w.key) {
+			continue
+		}
+		c, err := p.column(n)
+		if err != nil {
+			return nil, err
+		}
+		values := w.values(about, c, n)
+		switch {
+		case !slices.ContainsFunc(values, certainty.some):
+		case n < fixedColumns:
+			for i := range hit {
+				hit[i] = max(hit[i], values[c.id(i)])
+			}
+		default:
+			if err := markTags(hit, p, c, n, values); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return hit, nil
+}
+
+// values tells of each value in the column's dictionary whether it passes.
+func (w *whereMatcher) values(about *column, c *pageColumn, number int) []certainty {
+	if values, ok := w.shared[number]; ok {
+		return values
+	}
+	values := make([]certainty, len(c.dict))
+	for i, v := range c.dict {
+		if number == colRest && !mayHoldKey(v, w.key) {
+			continue
+		}
+		eachTerm(number, about.key, about.kind, v, func(t term) {
+			if t.key == w.key && w.c.Passes(t.text) {
+				values[i] = perhaps
+			}
+		})
+	}
+	if about.mode != modePaged {
+		w.shared[number] = values
+	}
+	return values
+}
+
+// mayHoldKey says whether a value of colRest may have a term with the key: it
+// is a field there, or an event has it as a key.
+func mayHoldKey(value, key string) bool {
+	return key == "event" || slices.Contains(spandrel.FieldTags[:], key) || strings.Contains(value, key)
+}
+
+// whereNeedles are bytes that rows of spans that meet the conditions have.
+func whereNeedles(conditions []spandrel.Condition) (needles [][]byte) {
+	for i := range conditions {
+		c := &conditions[i]
+		if c.Field == spandrel.InTag && !c.Negate && c.Key != "event" && !slices.Contains(spandrel.FieldTags[:], c.Key) {
+			needles = append(needles, []byte(c.Key))
+		}
+	}
+	return needles
+}
+
+func hasAll(r row, needles [][]byte) bool {
+	for _, n := range needles {
+		if !bytes.Contains(r, n) {
+			return false
+		}
+	}
+	return true
+}
