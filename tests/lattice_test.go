@@ -26,8 +26,9 @@ collector/zipkin:    spandrel
 collector:           spandrel storage collector/zipkin
 query:               spandrel storage
 query/jaegerapi:     spandrel storage query
+query/uiapi:         spandrel storage query
 ui:
-cmd/spandrel:        storage storage/memory storage/badger collector query query/jaegerapi ui
+cmd/spandrel:        storage storage/memory storage/badger collector query query/jaegerapi query/uiapi ui
 tests:
 tests/bench:         spandrel storage/storagetest
 `
@@ -45,7 +46,7 @@ var outside = []struct {
 	{"github.com/jaegertracing", []string{"query/jaegerapi"}},
 	{"google.golang.org/grpc", []string{"query/jaegerapi", "cmd/spandrel"}},
 	{"github.com/spf13", []string{"cmd/spandrel"}},
-	{"net/http", []string{"collector", "query/jaegerapi", "ui", "cmd/spandrel", "tests/bench"}},
+	{"net/http", []string{"collector", "query/jaegerapi", "query/uiapi", "ui", "cmd/spandrel", "tests/bench"}},
 	{"os", []string{"collector", "storage/badger", "cmd/spandrel", "tests/bench"}},
 	{"os/exec", []string{"tests/bench"}},
 	{"unsafe", []string{"collector", "collector/zipkin", "storage/badger", "storage/storagetest"}},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/spandrel/spandrel/collector"
 	"github.com/spandrel/spandrel/query/jaegerapi"
+	"github.com/spandrel/spandrel/query/uiapi"
 	"github.com/spandrel/spandrel/ui"
 )
 
@@ -56,17 +58,19 @@ func (s *service) clientPorts() []port {
 	}
 }
 
-// queryHTTP is Jaeger's API and the page; package jaegerapi has its routes.
+// queryHTTP is Jaeger's API, the page and the page's own API; the packages
+// jaegerapi and uiapi have their routes.
 func (s *service) queryHTTP() http.Handler {
 	return jaegerapi.HTTP(s.query, jaegerapi.HTTPOptions{
 		BasePath: s.BasePath, Headers: s.Headers.Header, Logger: s.log, Registerer: s.registry,
-		UI: ui.Handler(ui.Options{BasePath: s.BasePath, Version: build()}),
+		UI:    ui.Handler(ui.Options{BasePath: s.BasePath, Version: build()}),
+		Pages: uiapi.Handler(s.query, uiapi.Options{Logger: s.log, Tail: s.tail}),
 	})
 }
 
 // apiRoutes are the routes of queryHTTP.
 func (s *service) apiRoutes() []string {
-	list := jaegerapi.Routes()
+	list := slices.Concat(jaegerapi.Routes(), uiapi.Routes())
 	for i, r := range list {
 		method, path, _ := strings.Cut(r, " ")
 		list[i] = method + " " + strings.TrimSuffix(s.BasePath, "/") + path

@@ -34,6 +34,7 @@ type service struct {
 	store     storage.Store
 	collector *collector.Collector
 	query     *query.Service
+	tail      *query.Tail
 	grpc      *jaegerapi.GRPCServer
 }
 
@@ -160,7 +161,8 @@ func (s *service) open() (err error) {
 
 // standOn makes what takes spans to the store and traces from it.
 func (s *service) standOn(store storage.Store) (err error) {
-	s.collector = collector.New(store, collector.Options{
+	s.tail = query.NewTail(store)
+	s.collector = collector.New(s.tail, collector.Options{
 		Logger: s.log, Registerer: s.registry,
 		MaxBodyBytes: int64(s.MaxBody), MaxInFlightBytes: int64(s.MaxInFlight),
 	})

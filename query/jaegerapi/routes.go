@@ -30,6 +30,9 @@ type HTTPOptions struct {
 	// UI answers all paths below BasePath that are not the API's, BasePath
 	// itself included. It sees whole paths. nil = 404.
 	UI http.Handler
+	// Pages answers the paths below BasePath/api/ui/: the API of the page
+	// itself. It is a chi router and sees paths from /api on. nil = 404.
+	Pages http.Handler
 	// Headers are added to every response.
 	Headers http.Header
 	// CORSOrigins are the origins whose pages may read the API; * = all.
@@ -48,6 +51,7 @@ func HTTP(svc *query.Service, o HTTPOptions) http.Handler {
 		svc:  svc,
 		base: strings.TrimSuffix(path.Clean("/"+o.BasePath), "/"),
 		ui:   o.UI,
+		more: o.Pages,
 		now:  o.Now,
 		log:  o.Logger,
 	}
@@ -75,6 +79,7 @@ type api struct {
 	base string // without a slash at its end; "" = the root
 	api  http.Handler
 	ui   http.Handler
+	more http.Handler // nil = none
 	now  func() time.Time
 	log  *slog.Logger
 }
@@ -160,7 +165,11 @@ func isAPI(path string) bool { return path == "/api" || strings.HasPrefix(path, 
 func (a *api) serveAPI(w http.ResponseWriter, r *http.Request, path string) {
 	ctx := chi.NewRouteContext()
 	ctx.RoutePath = strings.TrimRight(path, "/")
-	a.api.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, ctx)))
+	next := a.api
+	if a.more != nil && strings.HasPrefix(path, "/api/ui/") {
+		next = a.more
+	}
+	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, ctx)))
 	pattern := ctx.RoutePattern()
 	if pattern == "" {
 		pattern = "unknown"

@@ -1,0 +1,4 @@
+package uiapi
+
+// Status is how the service is; the parts of it are known elsewhere.
+type Status struct{}
