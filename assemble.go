@@ -12,23 +12,24 @@ import (
 // that the same spans give the same answer in whatever order they came. The
 // result is new; spans and what they point to are not changed.
 func Assemble(spans []Span) []Span {
-	kept := make([]*Span, len(spans))
-	for i := range spans {
-		kept[i] = &spans[i]
-	}
-	slices.SortStableFunc(kept, func(a, b *Span) int { return cmp.Compare(a.ID, b.ID) })
-	done := kept[:0]
-	for len(kept) > 0 {
+	order := byID(spans)
+	done := make([]*Span, 0, len(spans))
+	for at := 0; at < len(order); {
 		n := 1
-		for n < len(kept) && kept[n].ID == kept[0].ID {
+		for at+n < len(order) && order[at+n].id == order[at].id {
 			n++
 		}
-		group := kept[:n:n]
-		kept = kept[n:]
-		if n > 1 {
-			group = mergeParts(dropDuplicates(group))
+		group := order[at : at+n]
+		at += n
+		if n == 1 {
+			done = append(done, &spans[group[0].at])
+			continue
 		}
-		done = append(done, group...)
+		alike := make([]*Span, n)
+		for i := range group {
+			alike[i] = &spans[group[i].at]
+		}
+		done = append(done, mergeParts(dropDuplicates(alike))...)
 	}
 	slices.SortFunc(done, compareSpans)
 	out := make([]Span, len(done))
@@ -36,6 +37,22 @@ func Assemble(spans []Span) []Span {
 		out[i] = *s
 	}
 	return out
+}
+
+// placed says where the span with an id is.
+type placed struct {
+	id SpanID
+	at int
+}
+
+// byID lists the spans by id, those with the same one as they are.
+func byID(spans []Span) []placed {
+	order := make([]placed, len(spans))
+	for i := range spans {
+		order[i] = placed{spans[i].ID, i}
+	}
+	slices.SortFunc(order, func(a, b placed) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at)) })
+	return order
 }
 
 // compareSpans orders spans by start, then id, then what tells spans of one id

@@ -98,7 +98,11 @@ func (s *Service) Revision(ctx context.Context, id spandrel.TraceID) (uint64, er
 // stored, with columns for tags besides those that all have.
 func (s *Service) Skeleton(ctx context.Context, id spandrel.TraceID, tags []string) (*Skeleton, error) {
 	outline := storage.Outline{Tags: slices.Concat(factTags, tags), Rare: true}
-	var spans []spandrel.Span
+	rows, err := s.Revision(ctx, id) // roughly the number of spans, for all that stores promise
+	if err != nil {
+		return nil, err
+	}
+	spans := make([]spandrel.Span, 0, min(rows, maxPrepared))
 	for chunk, err := range s.store.Outlines(ctx, []storage.TraceRef{{ID: id}}, outline) {
 		if err != nil {
 			return nil, err
@@ -114,6 +118,9 @@ func (s *Service) Skeleton(ctx context.Context, id spandrel.TraceID, tags []stri
 	}
 	return &b.Skeleton, nil
 }
+
+// maxPrepared bounds the memory that is made ready for spans to come.
+const maxPrepared = 4 << 20
 
 // skeletonBuilder makes a Skeleton of a trace.
 type skeletonBuilder struct {
