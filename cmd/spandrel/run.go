@@ -31,6 +31,9 @@ type service struct {
 	registry *prometheus.Registry
 	failed   chan error // a server stopped that should not have
 
+	bound    map[*listener]net.Listener // ports that are open
+	maxBytes int64                      // of the store on disk, 0 = no limit
+
 	store     storage.Store
 	collector *collector.Collector
 	query     *query.Service
@@ -53,6 +56,7 @@ func run(ctx context.Context, c *config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	s.bound = bound
 	defer func() { // what serves has closed its own
 		for _, ln := range bound {
 			ln.Close()

@@ -19,6 +19,7 @@ func (s *service) openBadger() (err error) {
 	if limit == 0 {
 		limit = shareOfVolume(s.DataDir)
 	}
+	s.maxBytes = limit
 	s.log.Info("spans are kept on disk", "directory", s.DataDir, "for", s.SpanTTL.String(), "max_bytes", limit,
 		"sync", s.Sync.String(), "until_exit", s.Ephemeral)
 	store, err := badger.Open(s.DataDir, badger.Options{

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,77 @@ import (
 	"github.com/spandrel/spandrel/storage/badger"
 	"github.com/spandrel/spandrel/storage/storagetest"
 )
+
+// The counters of the status page and its tail move when spans are posted.
+func TestTheUISeesWhatIsPosted(t *testing.T) {
+	p := start(t, t.TempDir(), "--query.base-path=/jaeger")
+	api := p.url("query API and page") + "/jaeger" + uiapi.Prefix
+	get := func(path string, into any) {
+		t.Helper()
+		resp, err := http.Get(api + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", path, resp.Status, err)
+		}
+	}
+	post := func(path string, want int) {
+		t.Helper()
+		resp, err := http.Post(p.url("zipkin collector")+path, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Fatalf("got %s for a post to %s, want %d", resp.Status, path, want)
+		}
+	}
+	var first, second struct {
+		Cursor string
+		Traces []struct{ Services []struct{ Name string } }
+	}
+	get("/tail", &first)
+	post("/api/v2/spans", http.StatusAccepted)
+	get("/tail?cursor="+first.Cursor, &second)
+	if len(second.Traces) != 1 || second.Traces[0].Services[0].Name != "drained" {
+		t.Errorf("tail: %+v", second)
+	}
+	post("/api/v3/spans", http.StatusNotFound)
+	var status struct {
+		Ready     bool
+		Listeners []uiapi.Listener
+		Ingest    uiapi.Ingest
+		Store     struct {
+			Kind            string
+			Spans, Services int
+			Bytes           int64
+			Newest          int64
+		}
+	}
+	get("/status", &status)
+	in := status.Ingest
+	if in.Received != 1 || in.Accepted != 1 || len(in.Services) != 1 || in.Services[0] != (uiapi.ServiceIngest{Service: "drained", Format: "zipkin_json_v2", Accepted: 1}) ||
+		len(in.Misdirected) != 1 || in.Misdirected[0].Path != "/api/v3/spans" {
+		t.Errorf("ingest: %+v", in)
+	}
+	if st := status.Store; !status.Ready || st.Kind != "badger" || st.Spans != 1 || st.Services != 1 || st.Newest == 0 || len(status.Listeners) < 5 {
+		t.Errorf("status: %+v", status)
+	}
+	resp, err := http.Get(p.url("metrics") + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if want := `route="/api/ui/v1/status",status="200"`; err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("no metric has %s, %v", want, err)
+	}
+	if err := p.term(); err != nil {
+		t.Error(err)
+	}
+}
 
 // uiServer answers the UI from a Badger store in which the spans are in
 // segments.

@@ -79,6 +79,8 @@ func (a *api) routes() []route {
 		{"/traces/{id}/download", a.download},
 		{"/tags/keys", a.tagKeys},
 		{"/tags/values", a.tagValues},
+		{"/status", a.state},
+		{"/tail", a.follow},
 	}
 }
 

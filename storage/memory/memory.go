@@ -274,3 +274,13 @@ func (s *Store) Close() error {
 	s.closed = true
 	return nil
 }
+
+// Size is how many spans and traces there are.
+func (s *Store) Size() (spans, traces int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, t := range s.traces {
+		spans += len(t.spans)
+	}
+	return spans, len(s.traces)
+}
