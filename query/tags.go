@@ -48,13 +48,15 @@ type WordQuery struct {
 	Limit    int
 }
 
-// scan calls do for each span of a range that is looked at.
-func (s *Service) scan(ctx context.Context, r storage.ScanRange, o storage.Outline, do func(*spandrel.Span)) (info ScanInfo, err error) {
+// scan tells begin where what is looked at begins, and calls do for each span.
+// Texts of spans live as long as somebody holds them.
+func (s *Service) scan(ctx context.Context, r storage.ScanRange, o storage.Outline, begin func(from int64), do func(*spandrel.Span)) (info ScanInfo, err error) {
 	scan, err := s.store.Scan(ctx, r, o)
 	if err != nil {
 		return info, err
 	}
 	info = ScanInfo{From: Instant(scan.From), Complete: scan.From <= r.From}
+	begin(scan.From)
 	for chunk, err := range scan.Chunks {
 		if err != nil {
 			return info, err
@@ -132,7 +134,7 @@ func (s *Service) recent(ctx context.Context, q WordQuery) (refs []storage.Trace
 // services or operations.
 func (s *Service) TagValues(ctx context.Context, key string, q WordQuery) (*Words, error) {
 	c := newWordCounter(q.Prefix)
-	info, err := s.scan(ctx, storage.ScanRange{From: q.From, To: q.To, MaxSpans: valueSpans}, storage.Outline{Tags: []string{key, "error"}}, func(span *spandrel.Span) {
+	info, err := s.scan(ctx, storage.ScanRange{From: q.From, To: q.To, MaxSpans: valueSpans}, storage.Outline{Tags: []string{key, "error"}}, func(int64) {}, func(span *spandrel.Span) {
 		if q.Service != "" && span.Service() != q.Service {
 			return
 		}

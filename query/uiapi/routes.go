@@ -79,6 +79,11 @@ func (a *api) routes() []route {
 		{"/traces/{id}/download", a.download},
 		{"/tags/keys", a.tagKeys},
 		{"/tags/values", a.tagValues},
+		{"/map", statistics(a, a.serviceMap)},
+		{"/services", statistics(a, a.services)},
+		{"/errors", statistics(a, a.errors)},
+		{"/mesh", statistics(a, a.mesh)},
+		{"/diff", a.diff},
 		{"/status", a.state},
 		{"/tail", a.follow},
 	}

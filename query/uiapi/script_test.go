@@ -3,6 +3,7 @@ package uiapi
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -34,12 +35,16 @@ var now = time.UnixMicro(1795434700000000)
 func recorded(t testing.TB, names ...string) (spans []spandrel.Span) {
 	t.Helper()
 	for _, name := range names {
-		f, err := os.Open("../../collector/zipkin/testdata/" + name + ".ndjson")
+		f, err := os.Open("testdata/envoy/" + name + ".ndjson.gz")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		for lines := bufio.NewReader(f); ; {
+		plain, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for lines := bufio.NewReader(plain); ; {
 			line, err := lines.ReadBytes('\n')
 			if errors.Is(err, io.EOF) {
 				break
