@@ -3,8 +3,10 @@ package badger
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -34,20 +36,40 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// writtenBytes is what the process has made the disk write.
+func writtenBytes() (n int64) {
+	text, _ := os.ReadFile("/proc/self/io")
+	_, rest, _ := strings.Cut(string(text), "\nwrite_bytes: ")
+	_, _ = fmt.Sscan(rest, &n)
+	return n
+}
+
 // BenchmarkWrite stores spans with 8 writers and closes the store: CPU from
-// span to segment, and what a span takes on disk. One iteration is one span.
+// span to segment, what a span takes on disk, and what was written for it. One
+// iteration is one span.
 func BenchmarkWrite(b *testing.B) {
-	batches := meshBatches(b.N)
+	batches := meshBatches(min(b.N, 50_000))
 	s := openStore(b, b.TempDir(), Options{Sizes: Sizes{HeadSpans: 20_000}})
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := cpuTime()
-	n := writeAll(b, s, batches)
+	written := writtenBytes()
+	n := 0
+	for n < b.N {
+		n += writeAll(b, s, batches)
+		for _, batch := range batches { // the next round is of other traces
+			for i := range batch {
+				batch[i].TraceID.High++
+			}
+		}
+	}
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/float64(n), "cpu-ns/span")
 	b.StopTimer()
+	b.ReportMetric(float64(writtenBytes()-written)/float64(n), "written-B/span")
+	b.ReportMetric(valueOf(b, s.m.bytesWritten)/float64(n), "wal-B/span")
 	b.ReportMetric(float64(diskUsage(s.dir))/float64(n), "disk-B/span")
 	keys, segments := partitionSizes(b, s)
 	b.ReportMetric(float64(keys)/float64(n), "keys/span")

@@ -16,6 +16,15 @@ const (
 	maxGroup = 4 << 20
 	// maxFrozen is how many heads may wait to be flushed before writes wait.
 	maxFrozen = 2
+
+	// A group waits for company, since each makes the disk write whole blocks
+	// and sync them, however few its bytes: while requests keep coming, up to
+	// maxLinger, until it has enoughGroup bytes of rows. The first after a
+	// pause of lingerPause is not kept waiting.
+	maxLinger   = 4 * time.Millisecond
+	lingerStep  = time.Millisecond
+	lingerPause = 20 * time.Millisecond
+	enoughGroup = 32 << 10
 )
 
 // request is one call of Write on its way to disk.
@@ -88,10 +97,10 @@ func (q *queue) signal() {
 }
 
 // take removes the next group from the queue.
-func (q *queue) take() (group []*request, bytes int, closed bool) {
+func (q *queue) take() (group []*request, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := 0
+	n, bytes := 0, 0
 	for n < len(q.waiting) && (n == 0 || bytes+len(q.waiting[n].rows) <= maxGroup) {
 		bytes += len(q.waiting[n].rows)
 		n++
@@ -100,7 +109,22 @@ func (q *queue) take() (group []*request, bytes int, closed bool) {
 	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
 		q.waiting = nil
 	}
-	return group, bytes, q.closed
+	return group, q.closed
+}
+
+// linger waits while a group that is not large yet grows.
+func (q *queue) linger() {
+	seen := 0
+	for range maxLinger / lingerStep {
+		q.mu.Lock()
+		n, bytes, closed := len(q.waiting), q.bytes, q.closed
+		q.mu.Unlock()
+		if n == seen || bytes >= enoughGroup || closed {
+			return
+		}
+		seen = n
+		time.Sleep(lingerStep)
+	}
 }
 
 // settle answers the group's requests.
@@ -128,13 +152,17 @@ func (s *Store) commitLoop() {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	var rows []byte
+	var committed time.Time // the last group
 	for {
 		select {
 		case <-tick.C:
 			s.tendWAL()
 		default:
 		}
-		group, bytes, closed := s.queue.take()
+		if s.o.SyncInterval == 0 && time.Since(committed) < lingerPause {
+			s.queue.linger()
+		}
+		group, closed := s.queue.take()
 		switch {
 		case len(group) > 0:
 			if cap(rows) > 2*maxGroup {
@@ -145,7 +173,7 @@ func (s *Store) commitLoop() {
 				rows = append(rows, r.rows...)
 			}
 			s.settle(group, s.commit(group, rows))
-			s.m.bytesWritten.Add(float64(bytes))
+			committed = time.Now()
 		case closed:
 			return
 		default:
@@ -167,7 +195,9 @@ func (s *Store) commit(group []*request, rows []byte) error {
 		return err
 	}
 	s.lsn++ // also after an error: the record may be on disk
-	if err := s.wal.commit(newRecord(s.lsn, rows), s.o.SyncInterval == 0); err != nil {
+	r := newRecord(s.lsn, rows)
+	s.m.bytesWritten.Add(float64(len(r.bytes)))
+	if err := s.wal.commit(r, s.o.SyncInterval == 0); err != nil {
 		s.health.set(troubleWAL, err)
 		return err
 	}

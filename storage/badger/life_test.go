@@ -391,7 +391,7 @@ func TestMetricsCanBeRegisteredAgainAfterClose(t *testing.T) {
 }
 
 // valueOf is the value of a counter.
-func valueOf(t *testing.T, c prometheus.Collector) float64 {
+func valueOf(t testing.TB, c prometheus.Collector) float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(c)
