@@ -11,8 +11,8 @@ import (
 )
 
 // head holds the newest spans in memory, as rows, until they are flushed. It
-// takes rows while it is the active one; frozen, it never changes again.
-// Everything but what mu guards is append-only, so a headView needs no lock.
+// takes rows while it is the active one; frozen, it never changes again. Rows,
+// meta and ops are append-only, so a headView needs no lock.
 type head struct {
 	born time.Time
 
@@ -24,9 +24,12 @@ type head struct {
 	seen    map[uint64]int32           // a row by its hash
 	opIDs   map[opKey]uint32
 	bytes   int64
-	lastLSN uint64 // of the newest record whose rows are here
-	span    timeRange
+	lastLSN uint64      // of the newest record whose rows are here
+	times   []timeRange // of each chunk of chunkRows rows
 }
+
+// chunkRows is how many rows of a head are searched at once.
+const chunkRows = 1024
 
 // rowMeta is what searches and lookups need of a row without decoding it.
 type rowMeta struct {
@@ -50,7 +53,7 @@ func (r *timeRange) add(t int64) { r.min, r.max = min(r.min, t), max(r.max, t) }
 
 func newHead(now time.Time) *head {
 	return &head{
-		born: now, span: noTime,
+		born: now,
 		last: make(map[spandrel.TraceID]int32), seen: make(map[uint64]int32), opIDs: make(map[opKey]uint32),
 	}
 }
@@ -104,7 +107,10 @@ func (h *head) insertRow(r row) (added bool, err error) {
 	h.rows = append(h.rows, r)
 	h.meta = append(h.meta, rowMeta{r.start(), duration, h.opID(opKey{service, name, r.kind()}), previous})
 	h.bytes += int64(len(r)) + 128 // the row and its share of the maps and slices
-	h.span.add(r.start())
+	if at%chunkRows == 0 {
+		h.times = append(h.times, noTime)
+	}
+	h.times[len(h.times)-1].add(r.start())
 	return true, nil
 }
 
@@ -120,17 +126,26 @@ func (h *head) opID(k opKey) uint32 {
 
 // headView is a head as it was at some instant.
 type headView struct {
-	head *head
-	rows []row
-	meta []rowMeta
-	ops  []opKey
-	span timeRange
+	head  *head
+	rows  []row
+	meta  []rowMeta
+	ops   []opKey
+	times []timeRange
 }
 
 func (h *head) view() headView {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return headView{h, h.rows, h.meta, h.ops, h.span}
+	return headView{h, h.rows, h.meta, h.ops, slices.Clone(h.times)}
+}
+
+// span is the range of the view's starts.
+func (v *headView) span() timeRange {
+	all := noTime
+	for _, t := range v.times {
+		all = timeRange{min(all.min, t.min), max(all.max, t.max)}
+	}
+	return all
 }
 
 func (h *head) size() (rows int, bytes int64) {

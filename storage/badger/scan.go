@@ -64,8 +64,8 @@ func (v *view) scanSources(r storage.ScanRange) (sources []scanSource) {
 		}
 	}
 	for _, h := range v.headViews() {
-		if meets(h.span) {
-			sources = append(sources, scanSource{span: h.span, rows: len(h.rows), head: h})
+		if span := h.span(); meets(span) {
+			sources = append(sources, scanSource{span: span, rows: len(h.rows), head: h})
 		}
 	}
 	slices.SortStableFunc(sources, func(a, b scanSource) int { return cmp.Compare(b.span.max, a.span.max) })

@@ -90,9 +90,7 @@ func (r *search) plan(v *view) {
 		}
 	}
 	for _, h := range v.headViews() {
-		if bound, ok := r.boundOf(h.span); ok {
-			r.waiting = append(r.waiting, r.headSource(h, bound))
-		}
+		r.planHead(h)
 	}
 	heapify(r.waiting, higherBound)
 }

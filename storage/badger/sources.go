@@ -12,21 +12,31 @@ import (
 	"github.com/spandrel/spandrel"
 )
 
-// headSource searches a head: operation, start and duration are at hand, and
-// tags are looked for as bytes before a row is decoded.
-func (r *search) headSource(v headView, bound int64) *source {
+// planHead makes sources of a head's chunks. The newest are searched first, and
+// the others often not at all.
+func (r *search) planHead(v headView) {
+	want := make([]bool, len(v.ops))
+	for i, op := range v.ops {
+		want[i] = (r.q.Service == "" || r.q.Service == op.service) && (r.q.Operation == "" || r.q.Operation == op.name)
+	}
+	needles := slices.Concat(needlesOf(r.q.Tags), whereNeedles(r.q.Where))
+	for chunk, span := range v.times {
+		if bound, ok := r.boundOf(span); ok {
+			r.waiting = append(r.waiting, r.chunkSource(v, chunk*chunkRows, bound, want, needles))
+		}
+	}
+}
+
+// chunkSource searches a chunk of a head: operation, start and duration are at
+// hand, and tags are looked for as bytes before a row is decoded.
+func (r *search) chunkSource(v headView, first int, bound int64, want []bool, needles [][][]byte) *source {
 	src := &source{bound: bound}
 	src.search = func() (found []candidate, _ []*source) {
 		q := r.q
-		want := make([]bool, len(v.ops))
-		for i, op := range v.ops {
-			want[i] = (q.Service == "" || q.Service == op.service) && (q.Operation == "" || q.Operation == op.name)
-		}
-		needles, keys := needlesOf(q.Tags), whereNeedles(q.Where)
-		for i := range v.meta {
+		for i := first; i < min(first+chunkRows, len(v.meta)); i++ {
 			m := &v.meta[i]
 			if want[m.op] && inRange(m.start, q.MinStart, q.MaxStart) && inRange(m.duration, q.MinDuration, q.MaxDuration) &&
-				hasNeedles(v.rows[i], needles) && hasAll(v.rows[i], keys) {
+				hasNeedles(v.rows[i], needles) {
 				found = append(found, candidate{m.start, v.rows[i].traceID(), int32(i), len(q.Tags)+len(q.Where) == 0})
 			}
 		}

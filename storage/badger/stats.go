@@ -55,8 +55,8 @@ func (s *Store) Stats() (Stats, error) {
 	for _, h := range v.headViews() {
 		if len(h.rows) > 0 {
 			all.HeadSpans += len(h.rows)
-			total.add(h.span.min)
-			total.add(h.span.max)
+			total.add(h.span().min)
+			total.add(h.span().max)
 		}
 	}
 	if all.Spans += all.HeadSpans; all.Spans > 0 {

@@ -1,7 +1,6 @@
 package badger
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 
@@ -121,22 +120,13 @@ func mayHoldKey(value, key string) bool {
 	return key == "event" || slices.Contains(spandrel.FieldTags[:], key) || strings.Contains(value, key)
 }
 
-// whereNeedles are bytes that rows of spans that meet the conditions have.
-func whereNeedles(conditions []spandrel.Condition) (needles [][]byte) {
+// whereNeedles is needlesOf for conditions: rows that meet them have the keys.
+func whereNeedles(conditions []spandrel.Condition) (needles [][][]byte) {
 	for i := range conditions {
 		c := &conditions[i]
 		if c.Field == spandrel.InTag && !c.Negate && c.Key != "event" && !slices.Contains(spandrel.FieldTags[:], c.Key) {
-			needles = append(needles, []byte(c.Key))
+			needles = append(needles, [][]byte{[]byte(c.Key)})
 		}
 	}
 	return needles
-}
-
-func hasAll(r row, needles [][]byte) bool {
-	for _, n := range needles {
-		if !bytes.Contains(r, n) {
-			return false
-		}
-	}
-	return true
 }
