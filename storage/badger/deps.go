@@ -157,6 +157,7 @@ func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, 
 	delta := make(map[callKey]callCount)
 	var rs readers
 	defer rs.forget()
+	var fresh []spandrel.Span // reused
 	for i := range heads {
 		for _, t := range heads[i].traces() {
 			if err := ctx.Err(); err != nil {
@@ -165,9 +166,9 @@ func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, 
 			if slices.ContainsFunc(heads[:i], func(h headView) bool { return h.trace(t.id) != nil }) {
 				continue // done with an earlier head
 			}
-			fresh := heads[i].spans(t.rows)
+			fresh = heads[i].appendSpans(fresh[:0], t.rows)
 			for k := i + 1; k < len(heads); k++ {
-				fresh = append(fresh, heads[k].spans(heads[k].trace(t.id))...)
+				fresh = heads[k].appendSpans(fresh, heads[k].trace(t.id))
 			}
 			addCallDelta(delta, s.viewSpans(v, &rs, t.id), fresh, names.id)
 		}

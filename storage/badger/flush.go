@@ -121,7 +121,8 @@ func (f *flush) run(traces []headTrace) error {
 // addTrace adds the spans of a trace that are not stored yet to the segments
 // and the calls that they make to the minutes.
 func (f *flush) addTrace(t headTrace) error {
-	spans := f.decode(t.rows)
+	f.spans = f.view.appendSpans(f.spans[:0], t.rows)
+	spans := f.spans
 	stored, refs, err := f.stored(t.id)
 	if err != nil {
 		return err
@@ -154,18 +155,6 @@ func (f *flush) addTrace(t headTrace) error {
 func (f *flush) isOutlier(s *spandrel.Span) bool {
 	now := f.now.UnixNano()
 	return s.Start < now-int64(outlier) || s.Start > now+int64(outlier)
-}
-
-// decode makes spans of rows of the head, in memory that the next call reuses.
-func (f *flush) decode(rows []int32) []spandrel.Span {
-	f.spans = f.spans[:min(len(rows), cap(f.spans))]
-	for len(f.spans) < len(rows) {
-		f.spans = append(f.spans, spandrel.Span{})
-	}
-	for i, at := range rows {
-		_ = f.view.rows[at].decode(&f.spans[i]) // checked when it came
-	}
-	return f.spans
 }
 
 // dropStored removes the spans that are Equal to a stored one.

@@ -172,6 +172,20 @@ func (v *headView) trace(id spandrel.TraceID) []int32 {
 	return rows
 }
 
+// appendSpans decodes rows into the memory beyond the end of into, which holds
+// spans of earlier calls that are no longer needed.
+func (v *headView) appendSpans(into []spandrel.Span, rows []int32) []spandrel.Span {
+	for _, at := range rows {
+		if len(into) < cap(into) {
+			into = into[:len(into)+1]
+		} else {
+			into = append(into, spandrel.Span{})
+		}
+		_ = v.rows[at].decode(&into[len(into)-1])
+	}
+	return into
+}
+
 // spans decodes rows. Rows were checked when they came, so none is malformed.
 func (v *headView) spans(rows []int32) []spandrel.Span {
 	spans := make([]spandrel.Span, len(rows))
