@@ -236,7 +236,7 @@ func (s *Store) freezeLocked() {
 	if rows, _ := s.active.size(); rows == 0 {
 		return
 	}
-	s.active = newHead(s.o.Now())
+	s.active = newHead(s.o.elapsed())
 	s.publish(func(parts []*snapshot, heads []*head) ([]*snapshot, []*head) { return parts, append(heads, s.active) })
 	s.wakeFlusher()
 }

@@ -75,12 +75,8 @@ func writeUntilKilled(dir string) error {
 
 // TestKillLosesNothing kills a process that writes, again and again, and
 // looks after each time whether every span it had acknowledged is there, once.
-// SPANDREL_CRASHES says how often.
 func TestKillLosesNothing(t *testing.T) {
-	cycles := 20
-	if n, err := strconv.Atoi(os.Getenv("SPANDREL_CRASHES")); err == nil {
-		cycles = n
-	}
+	cycles := soak(20, 1000)
 	rng := rand.New(rand.NewPCG(31, 32))
 	dir := t.TempDir()
 	acked := make(map[uint64]uint64)

@@ -64,6 +64,7 @@ type flush struct {
 	p       *partition
 	view    *headView
 	now     time.Time
+	clock   int64  // what spans' starts are compared with
 	applied uint64 // 0 = more of the head is to come
 
 	txn      *badger.Txn
@@ -113,7 +114,7 @@ func (f *flush) run(traces []headTrace) error {
 	}
 	f.p.forget(infos)
 	f.p.segments = append(f.p.segments, infos...)
-	f.p.applied, f.p.newest = applied, f.now
+	f.p.applied, f.p.newest, f.p.newestAt = applied, f.now, f.store.o.elapsed()
 	f.store.catalog.add(f.p, ops)
 	return nil
 }

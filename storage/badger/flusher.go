@@ -65,7 +65,7 @@ func (s *Store) flushAll() {
 // maintain does what time brings.
 func (s *Store) maintain() {
 	s.insertMu.Lock()
-	if s.o.Now().Sub(s.active.born) >= s.o.Sizes.FlushInterval {
+	if s.o.elapsed()-s.active.born >= s.o.Sizes.FlushInterval {
 		s.freezeLocked()
 	}
 	s.insertMu.Unlock()
@@ -78,7 +78,7 @@ func (s *Store) maintain() {
 	s.measure()
 }
 
-func (s *Store) isOld(p *partition) bool { return s.o.Now().Sub(p.born) >= s.o.Sizes.PartitionAge }
+func (s *Store) isOld(p *partition) bool { return s.o.elapsed()-p.bornAt >= s.o.Sizes.PartitionAge }
 
 // retire makes the open partition one to be sealed. The next flush makes a
 // new one.
@@ -204,6 +204,7 @@ func (s *Store) openPartitions() error {
 	if err != nil {
 		return err
 	}
+	var before time.Time // when the partitions before were last written
 	for i, f := range found {
 		newest := i == len(found)-1
 		sealed := !newest || s.o.Now().Sub(f.born) >= s.o.Sizes.PartitionAge
@@ -218,6 +219,10 @@ func (s *Store) openPartitions() error {
 			s.sealed = append(s.sealed, p)
 		default:
 			s.open = p
+		}
+		if p != nil {
+			before = p.notBefore(before)
+			p.setAges(s.o.Now(), s.o.elapsed())
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 // takes rows while it is the active one; frozen, it never changes again. Rows,
 // meta and ops are append-only, so a headView needs no lock.
 type head struct {
-	born time.Time
+	born time.Duration // by Options.elapsed
 
 	mu      sync.RWMutex // guards all below while the head is active
 	rows    []row
@@ -51,7 +51,7 @@ var noTime = timeRange{math.MaxInt64, math.MinInt64}
 
 func (r *timeRange) add(t int64) { r.min, r.max = min(r.min, t), max(r.max, t) }
 
-func newHead(now time.Time) *head {
+func newHead(now time.Duration) *head {
 	return &head{
 		born: now,
 		last: make(map[spandrel.TraceID]int32), seen: make(map[uint64]int32), opIDs: make(map[opKey]uint32),

@@ -23,6 +23,10 @@ type Options struct {
 	Now        func() time.Time      // nil = time.Now
 
 	fs fsys // nil = the disk's; tests make it fail
+
+	// elapsed is how long the store has been open, by a clock that nobody sets;
+	// nil = by Now, whose times count so if they are time.Now's.
+	elapsed func() time.Duration
 }
 
 // Retention says which spans may go. Whole partitions go, oldest first.
@@ -57,6 +61,10 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.elapsed == nil {
+		opened, now := o.Now(), o.Now
+		o.elapsed = func() time.Duration { return now().Sub(opened) }
 	}
 	if o.fs == nil {
 		o.fs = diskFS{}

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -73,12 +72,13 @@ func reopen(t testing.TB, s *Store) *Store {
 	return openStore(t, s.dir, Options{})
 }
 
-// queries is how many random queries a test asks: SPANDREL_QUERIES, or n.
-func queries(n int) int {
-	if more, err := strconv.Atoi(os.Getenv("SPANDREL_QUERIES")); err == nil {
-		return more
+// soak is how often a test does what it does: short times, or long ones in a
+// soak (make soak), which sets SPANDREL_SOAK.
+func soak(short, long int) int {
+	if os.Getenv("SPANDREL_SOAK") != "" {
+		return long
 	}
-	return n
+	return short
 }
 
 // TestSearchAnswersAsANaiveScan asks random queries of a store whose spans are
@@ -107,7 +107,7 @@ func TestSearchAnswersAsANaiveScan(t *testing.T) {
 		sent = append(sent, batch...)
 		writeBoth(t, s, want, batch)
 	}
-	n := queries(2400) / 12
+	n := soak(10_000, 200_000) / 12
 	for _, step := range []func(){
 		func() {},
 		s.flushNow,

@@ -46,10 +46,12 @@ type partition struct {
 	sealed   bool // takes no more segments; open read-only unless that failed
 	segments []segmentInfo
 	names    nameTable
-	applied  uint64    // LSN up to which its segments, with earlier ones, hold all
-	newest   time.Time // when spans were flushed to it last
-	filter   *fuse     // of trace ids, nil = none yet
-	bytes    int64     // on disk, when last measured
+	applied  uint64        // LSN up to which its segments, with earlier ones, hold all
+	newest   time.Time     // when spans were flushed to it last
+	bornAt   time.Duration // born and newest by Options.elapsed; negative = before the store was opened
+	newestAt time.Duration
+	filter   *fuse // of trace ids, nil = none yet
+	bytes    int64 // on disk, when last measured
 
 	readers atomic.Int32  // snapshots that are in use
 	idle    chan struct{} // gets a value when readers falls to 0
@@ -117,7 +119,11 @@ func (s *Store) createPartition(seq uint64, born time.Time) (*partition, error) 
 		_ = os.Remove(dir)
 		return nil, err
 	}
-	return s.openPartition(seq, born, dir, false)
+	p, err := s.openPartition(seq, born, dir, false)
+	if err == nil {
+		p.setAges(s.o.Now(), s.o.elapsed())
+	}
+	return p, err
 }
 
 // openPartition opens what is in a directory. If it is to be sealed but was
@@ -138,6 +144,30 @@ func (s *Store) openPartition(seq uint64, born time.Time, dir string, sealed boo
 	s.catalog.add(p, ops)
 	p.bytes = diskUsage(dir)
 	return p, nil
+}
+
+// notBefore sees to it that the partition is no older than those before it,
+// whatever the clock was when it was written, and returns its time.
+func (p *partition) notBefore(before time.Time) time.Time {
+	if p.newest.IsZero() {
+		return before
+	}
+	if p.newest.Before(before) {
+		p.newest = before
+	}
+	return p.newest
+}
+
+// setAges works out what the partition's times are by the clock that nobody
+// sets. Times to come, by a clock that was wrong, become now.
+func (p *partition) setAges(now time.Time, elapsed time.Duration) {
+	if p.born.After(now) {
+		p.born = now
+	}
+	if p.newest.After(now) {
+		p.newest = now
+	}
+	p.bornAt, p.newestAt = elapsed-now.Sub(p.born), elapsed-now.Sub(p.newest)
 }
 
 func (s *Store) openDB(p *partition) (err error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Why partitions are dropped, as metrics have it.
@@ -13,6 +14,10 @@ const (
 	reasonDisk  = "disk_full"
 )
 
+// ageGrace is how long after it was opened a store drops nothing for its age:
+// the clock of a machine that has just started may still be wrong.
+const ageGrace = 5 * time.Minute
+
 const trashPrefix = ".trash-"
 
 // excess picks a partition that retention does not allow; reason "" = there
@@ -20,7 +25,7 @@ const trashPrefix = ".trash-"
 func (s *Store) excess(partitions []*partition) (at int, reason string) {
 	r := s.o.Retention
 	for i, p := range partitions {
-		if r.MaxAge > 0 && !p.newest.IsZero() && s.o.Now().Sub(p.newest) > r.MaxAge {
+		if r.MaxAge > 0 && s.ageOf(p) > r.MaxAge && s.o.elapsed() >= ageGrace {
 			return i, reasonAge
 		}
 	}
@@ -38,6 +43,16 @@ func (s *Store) excess(partitions []*partition) (at int, reason string) {
 		return 0, reasonDisk
 	}
 	return 0, ""
+}
+
+// ageOf is how long ago spans were flushed to a partition, 0 if that is not
+// known. A clock that is set forward makes nothing older, nor does one that is
+// set right after it was wrong.
+func (s *Store) ageOf(p *partition) time.Duration {
+	if p.newest.IsZero() {
+		return 0
+	}
+	return min(s.o.elapsed()-p.newestAt, s.o.Now().Sub(p.newest))
 }
 
 // retain drops what retention does not allow.

@@ -139,7 +139,7 @@ func (s *Store) warnOfStrangers() {
 
 // load opens the partitions and replays the write-ahead log.
 func (s *Store) load() error {
-	s.active = newHead(s.o.Now())
+	s.active = newHead(s.o.elapsed())
 	s.current = &view{heads: []*head{s.active}}
 	s.current.refs.Store(1)
 	if err := s.openPartitions(); err != nil {
