@@ -119,14 +119,25 @@ func (g *errorGroup) add(t timeline, span *spandrel.Span) {
 	g.spans++
 	g.first, g.last = min(g.first, span.Start), max(g.last, span.Start)
 	g.series[t.bucket(span.Start)]++
-	if slices.ContainsFunc(g.newest, func(s sample) bool { return s.trace == span.TraceID }) {
-		return
+	g.newest = keepNewest(g.newest, sample{span.Start, span.TraceID})
+}
+
+// keepNewest adds a sample to the newest, of which there is one a trace.
+func keepNewest(newest []sample, s sample) []sample {
+	if at := slices.IndexFunc(newest, func(o sample) bool { return o.trace == s.trace }); at >= 0 {
+		if newest[at].start >= s.start {
+			return newest
+		}
+		newest = slices.Delete(newest, at, at+1)
 	}
-	at, _ := slices.BinarySearchFunc(g.newest, span.Start, func(s sample, start int64) int { return cmp.Compare(start, s.start) })
-	if at < groupSamples {
-		g.newest = slices.Insert(g.newest, at, sample{span.Start, span.TraceID})
-		g.newest = g.newest[:min(len(g.newest), groupSamples)]
+	at, _ := slices.BinarySearchFunc(newest, s, func(a, b sample) int {
+		return cmp.Or(cmp.Compare(b.start, a.start), a.trace.Compare(b.trace))
+	})
+	if at == groupSamples {
+		return newest
 	}
+	newest = slices.Insert(newest, at, s)
+	return newest[:min(len(newest), groupSamples)]
 }
 
 func (g *errorGroup) result(key *errorKey) ErrorGroup {
