@@ -98,12 +98,12 @@ func FactsOf(tags []spandrel.Tag) Facts {
 
 // splitURL takes host and path out of a URL, however odd it is.
 func splitURL(url string) (host, path string) {
+	url, _, _ = strings.Cut(url, "#")
+	url, _, _ = strings.Cut(url, "?")
 	_, rest, ok := strings.Cut(url, "://")
 	if !ok {
 		rest = url
 	}
-	rest, _, _ = strings.Cut(rest, "#")
-	rest, _, _ = strings.Cut(rest, "?")
 	i := strings.IndexByte(rest, '/')
 	switch {
 	case i < 0 && ok:
