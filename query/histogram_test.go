@@ -9,7 +9,7 @@ import (
 
 func TestBucketsFollowOneAnother(t *testing.T) {
 	last := -1
-	for v := int64(0); v < 1<<14; v++ {
+	for v := range int64(1 << 14) {
 		n := bucketOf(v)
 		if n != last && n != last+1 {
 			t.Fatalf("%d is in bucket %d, %d in %d", v-1, last, v, n)

@@ -241,7 +241,7 @@ func (c *meshCounter) shares() []RevisionShare {
 	for key, r := range c.revisions {
 		totals[[2]string{key.app, key.namespace}] += r.all.Count
 	}
-	list := []RevisionShare{}
+	list := make([]RevisionShare, 0, len(c.revisions))
 	for key, r := range c.revisions {
 		list = append(list, RevisionShare{
 			App: key.app, Namespace: key.namespace, Revision: key.revision, Requests: r.all.Count, Errors: r.errors,
@@ -356,7 +356,7 @@ func (p *propagation) result() []Torn {
 			t.Upstreams = append(t.Upstreams, c.upstream)
 		}
 	}
-	list := []Torn{}
+	list := make([]Torn, 0, len(found))
 	for _, t := range found {
 		slices.Sort(t.Upstreams)
 		list = append(list, *t)

@@ -30,11 +30,12 @@ type Service struct {
 	store   storage.Reader
 	maxSkew time.Duration
 	raw     bool
+	orders  *orders
 }
 
 // New makes a Service that reads from r.
 func New(r storage.Reader, o Options) *Service {
-	return &Service{store: r, maxSkew: o.MaxClockSkew}
+	return &Service{store: r, maxSkew: o.MaxClockSkew, orders: &orders{}}
 }
 
 // Raw is the same service without any of its work on traces: it gives spans as

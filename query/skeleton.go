@@ -361,26 +361,3 @@ func (s *Service) Details(ctx context.Context, id spandrel.TraceID, ids []spandr
 	}
 	return spans, missing, nil
 }
-
-// Find lists the rows of the trace's skeleton whose spans q matches. Its
-// times are those of spans.
-func (s *Service) Find(ctx context.Context, id spandrel.TraceID, q *spandrel.Query) (rows []int32, err error) {
-	var spans []spandrel.Span
-	for chunk, err := range s.store.Traces(ctx, []storage.TraceRef{{ID: id}}) {
-		if err != nil {
-			return nil, err
-		}
-		spans = append(spans, chunk...)
-	}
-	if len(spans) == 0 {
-		return nil, ErrNotFound
-	}
-	b := &skeletonBuilder{trace: Assemble(spans)}
-	b.walk()
-	for row, i := range b.order {
-		if q.Match(b.trace.Spans[i].Span) {
-			rows = append(rows, int32(row))
-		}
-	}
-	return rows, nil
-}

@@ -85,6 +85,10 @@ type Reader interface {
 	// in any order and in chunks as Traces does.
 	Spans(ctx context.Context, id spandrel.TraceID, ids []spandrel.SpanID) iter.Seq2[[]spandrel.Span, error]
 
+	// Matching yields the stored spans of a trace that q matches, whole, as
+	// Spans does. It goes by q.Match alone: q.Limit means nothing here.
+	Matching(ctx context.Context, id spandrel.TraceID, q *spandrel.Query) iter.Seq2[[]spandrel.Span, error]
+
 	// Revision is a number that changes whenever spans are added to the trace
 	// or go by retention; 0 = none is stored. It costs much less than reading.
 	Revision(ctx context.Context, id spandrel.TraceID) (uint64, error)

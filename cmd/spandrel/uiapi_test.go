@@ -163,7 +163,6 @@ func BenchmarkUITrace(b *testing.B) {
 			spans := storagetest.NewGenerator(1, storagetest.GeneratorOptions{}).Large(n)
 			id, ids := spans[0].TraceID, fmt.Sprintf("%v,%v", spans[n/2].ID, spans[n/3].ID)
 			server := uiServer(b, spans)
-			spans = nil
 			trace := "/traces/" + id.String()
 			b.Run("skeleton", func(b *testing.B) { measure(b, server, trace+"/skeleton") })
 			b.Run("spans", func(b *testing.B) { measure(b, server, trace+"/spans?ids="+ids) })

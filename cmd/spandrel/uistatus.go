@@ -44,8 +44,9 @@ func (s *service) uiStatus() uiapi.Status {
 }
 
 func (s *service) uiListeners() []uiapi.Listener {
-	var list []uiapi.Listener
-	for _, l := range s.ports() {
+	ports := s.ports()
+	list := make([]uiapi.Listener, 0, len(ports))
+	for _, l := range ports {
 		entry := uiapi.Listener{Name: l.Name, TLS: l.TLS.Enabled}
 		if ln := s.bound[l]; ln != nil {
 			entry.Open, entry.Address = true, ln.Addr().String()

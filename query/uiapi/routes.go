@@ -91,8 +91,9 @@ func (a *api) routes() []route {
 
 // Routes are "METHOD path" of all routes, below the base path.
 func Routes() []string {
-	var list []string
-	for _, r := range (&api{}).routes() {
+	routes := (&api{}).routes()
+	list := make([]string, 0, len(routes))
+	for _, r := range routes {
 		list = append(list, "GET "+Prefix+r.pattern)
 	}
 	return list

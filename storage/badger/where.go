@@ -1,10 +1,13 @@
 package badger
 
 import (
+	"context"
+	"iter"
 	"slices"
 	"strings"
 
 	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/storage"
 )
 
 // This file finds candidates for Query.Where, of which there are no terms: its
@@ -32,7 +35,7 @@ func (r *segmentReader) whereCandidates(found []candidate, conditions []spandrel
 	for i := range conditions {
 		c := &conditions[i]
 		key := termKey(c)
-		if key == "" || c.Negate && isOverpromised(key) {
+		if c.Negate && (key == "" || isOverpromised(key)) {
 			continue // all that is left is to look at the spans
 		}
 		w := whereMatcher{reader: r, c: c, key: key, shared: make(map[int][]certainty)}
@@ -67,9 +70,19 @@ type whereMatcher struct {
 func (w *whereMatcher) page(number int) ([]certainty, error) {
 	p := w.reader.pageAt(number)
 	hit := make([]certainty, p.n)
+	if id, err := spandrel.ParseSpanID(w.c.Text); w.key == "" && err == nil {
+		if err := p.loadIDs(); err != nil {
+			return nil, err
+		}
+		for i := range hit {
+			if p.ids[i] == id {
+				hit[i] = perhaps
+			}
+		}
+	}
 	for n := range w.reader.foot.columns {
 		about := &w.reader.foot.columns[n]
-		if about.counts[number] == 0 || !mayHold(n, about.key, w.key) {
+		if about.counts[number] == 0 || w.key != "" && !mayHold(n, about.key, w.key) {
 			continue
 		}
 		c, err := p.column(n)
@@ -103,7 +116,7 @@ func (w *whereMatcher) values(about *column, c *pageColumn, number int) []certai
 			continue
 		}
 		eachTerm(number, about.key, about.kind, v, func(t term) {
-			if t.key == w.key && w.c.Passes(t.text) {
+			if w.passes(t) {
 				values[i] = perhaps
 			}
 		})
@@ -114,10 +127,23 @@ func (w *whereMatcher) values(about *column, c *pageColumn, number int) []certai
 	return values
 }
 
+// passes reports whether a term is what the condition is about; for one about
+// all texts, a tag's key counts as well as its value.
+func (w *whereMatcher) passes(t term) bool {
+	if w.key != "" {
+		return t.key == w.key && w.c.Passes(t.text)
+	}
+	if w.c.Passes(t.text) {
+		return true
+	}
+	isTag := t.key != termService && t.key != termOperation
+	return isTag && (w.c.Passes(t.key) || strings.Contains(w.c.Text, "=") && w.c.Passes(t.key+"="+t.text))
+}
+
 // mayHoldKey says whether a value of colRest may have a term with the key: it
 // is a field there, or an event has it as a key.
 func mayHoldKey(value, key string) bool {
-	return key == "event" || slices.Contains(spandrel.FieldTags[:], key) || strings.Contains(value, key)
+	return key == "" || key == "event" || slices.Contains(spandrel.FieldTags[:], key) || strings.Contains(value, key)
 }
 
 // whereNeedles is needlesOf for conditions: rows that meet them have the keys.
@@ -129,4 +155,66 @@ func whereNeedles(conditions []spandrel.Condition) (needles [][][]byte) {
 		}
 	}
 	return needles
+}
+
+// Matching implements storage.Reader. Rows are chosen as a search chooses
+// them, then looked at.
+func (s *Store) Matching(ctx context.Context, id spandrel.TraceID, q *spandrel.Query) iter.Seq2[[]spandrel.Span, error] {
+	var rs readers
+	var buffer []spandrel.Span
+	read := func(p *snapshot, id spandrel.TraceID, ref rowsRef, give func([]spandrel.Span) bool) bool {
+		r, err := rs.open(p.p, p.txn, ref.segment)
+		if err == nil && (ref.first < 0 || ref.first+ref.n > r.foot.rows) {
+			err = corruption("trace index", errNoRow)
+		}
+		if err != nil {
+			s.corrupt(p.p.dir, err)
+			return true
+		}
+		rows := make([]candidate, ref.n)
+		for i := range rows {
+			rows[i].row = int32(ref.first + i)
+		}
+		rows, err = r.whereCandidates(rows, q.Where)
+		if err != nil {
+			s.corrupt(p.p.dir, err)
+		}
+		for len(rows) > 0 {
+			n := runOf(rows)
+			spans, err := r.spans(buffer[:0], id, int(rows[0].row), n)
+			rows = rows[n:]
+			if err != nil {
+				s.corrupt(p.p.dir, err)
+				continue
+			}
+			buffer = spans[:0]
+			found := matches(spans, q)
+			if len(found) > 0 && !give(found) {
+				return false
+			}
+		}
+		return true
+	}
+	fromHead := func(h *headView, rows []int32) []spandrel.Span { return matches(h.spans(rows), q) }
+	return s.eachTrace(ctx, []storage.TraceRef{{ID: id}}, &rs, read, fromHead)
+}
+
+// runOf is how many of the rows follow one another on one page, at least one.
+func runOf(rows []candidate) int {
+	first := rows[0].row
+	n := 1
+	for n < len(rows) && n < maxChunk && rows[n].row == first+int32(n) && rows[n].row/pageRows == first/pageRows {
+		n++
+	}
+	return n
+}
+
+// matches are copies of the spans that q matches.
+func matches(spans []spandrel.Span, q *spandrel.Query) (found []spandrel.Span) {
+	for i := range spans {
+		if q.Match(&spans[i]) {
+			found = append(found, spans[i])
+		}
+	}
+	return found
 }

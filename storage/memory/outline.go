@@ -44,9 +44,19 @@ func outline(s *spandrel.Span, o storage.Outline) spandrel.Span {
 
 // Spans implements [storage.Reader].
 func (s *Store) Spans(ctx context.Context, id spandrel.TraceID, ids []spandrel.SpanID) iter.Seq2[[]spandrel.Span, error] {
+	return s.some(ctx, id, func(s *spandrel.Span) bool { return slices.Contains(ids, s.ID) })
+}
+
+// Matching implements [storage.Reader].
+func (s *Store) Matching(ctx context.Context, id spandrel.TraceID, q *spandrel.Query) iter.Seq2[[]spandrel.Span, error] {
+	return s.some(ctx, id, q.Match)
+}
+
+// some yields the spans of a trace that are wanted.
+func (s *Store) some(ctx context.Context, id spandrel.TraceID, wanted func(*spandrel.Span) bool) iter.Seq2[[]spandrel.Span, error] {
 	return func(yield func([]spandrel.Span, error) bool) {
 		for spans, err := range s.Traces(ctx, []storage.TraceRef{{ID: id}}) {
-			spans = slices.DeleteFunc(spans, func(s spandrel.Span) bool { return !slices.Contains(ids, s.ID) })
+			spans = slices.DeleteFunc(spans, func(s spandrel.Span) bool { return !wanted(&s) })
 			if (err != nil || len(spans) > 0) && !yield(spans, err) {
 				return
 			}

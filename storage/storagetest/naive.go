@@ -63,6 +63,14 @@ func (n *naive) Spans(_ context.Context, id spandrel.TraceID, ids []spandrel.Spa
 	}
 }
 
+func (n *naive) Matching(_ context.Context, id spandrel.TraceID, q *spandrel.Query) iter.Seq2[[]spandrel.Span, error] {
+	return func(yield func([]spandrel.Span, error) bool) {
+		if spans := matching(byTrace(n.spans)[id], q); len(spans) > 0 {
+			yield(spans, nil)
+		}
+	}
+}
+
 func (n *naive) Revision(_ context.Context, id spandrel.TraceID) (uint64, error) {
 	return uint64(len(byTrace(n.spans)[id])), nil
 }
