@@ -62,7 +62,7 @@ type ServiceSummary struct {
 func summarise(spans []spandrel.Span, more int) Summary {
 	spans = spandrel.Assemble(spans)
 	s := Summary{ID: spans[0].TraceID.String(), Start: Instant(spans[0].Start), Spans: len(spans) + more, Partial: more > 0}
-	root, end := -1, int64(spans[0].Start)
+	root, end := -1, spans[0].Start
 	services := make(map[string]int)
 	for i, parent := range spandrel.Parents(spans) {
 		span := &spans[i]

@@ -14,7 +14,7 @@ import (
 	"github.com/spandrel/spandrel/storage"
 )
 
-// ErrTooManyWaiting: more clients wait for new traces than are served.
+// ErrTooManyWaiting says that more clients wait for new traces than are served.
 var ErrTooManyWaiting = errors.New("too many clients are waiting")
 
 // Bounds of a Tail.

@@ -176,9 +176,10 @@ func BenchmarkUITrace(b *testing.B) {
 func BenchmarkUISearch(b *testing.B) {
 	g := storagetest.NewGenerator(2, storagetest.GeneratorOptions{})
 	var batches [][]spandrel.Span
-	for n, batch := 0, []spandrel.Span(nil); n < 200_000; n += len(batch) {
-		batch = g.NextBatch()
+	for n := 0; n < 200_000; {
+		batch := g.NextBatch()
 		batches = append(batches, batch)
+		n += len(batch)
 	}
 	server := uiServer(b, batches...)
 	at := fmt.Sprintf("start=%d&end=%d", storagetest.Epoch.Add(-time.Hour).UnixMicro(), storagetest.Epoch.Add(24*time.Hour).UnixMicro())

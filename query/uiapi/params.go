@@ -144,15 +144,15 @@ func parseTags(simple, objects []string) ([]spandrel.TagCondition, error) {
 	return list, nil
 }
 
-// number reads a number from least to most.
-func number(v url.Values, name string, otherwise, least, most int) (int, error) {
+// number reads a number from 1 to most.
+func number(v url.Values, name string, otherwise, most int) (int, error) {
 	text := v.Get(name)
 	if text == "" {
 		return otherwise, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		return 0, badParam(name, fmt.Sprintf("%q is no number from %d to %d", text, least, most))
+	if err != nil || n < 1 || n > most {
+		return 0, badParam(name, fmt.Sprintf("%q is no number from 1 to %d", text, most))
 	}
 	return n, nil
 }

@@ -19,7 +19,7 @@ func (a *api) rangeQuery(v url.Values) (q query.RangeQuery, err error) {
 	if q.From, q.To, err = a.rangeOf(v, rangeLookback); err != nil {
 		return q, err
 	}
-	q.Buckets, err = number(v, "buckets", defaultBuckets, 1, maxBuckets)
+	q.Buckets, err = number(v, "buckets", defaultBuckets, maxBuckets)
 	return q, err
 }
 

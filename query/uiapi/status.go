@@ -120,7 +120,7 @@ func (a *api) follow(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if q.Limit, err = number(v, "limit", defaultTail, 1, maxTailLimit); err != nil {
+	if q.Limit, err = number(v, "limit", defaultTail, maxTailLimit); err != nil {
 		return answer{}, err
 	}
 	wait := defaultWait

@@ -37,7 +37,7 @@ func (a *api) searchQuery(r *http.Request, limit int) (q spandrel.Query, errorsI
 	if q.MinStart, q.MaxStart, err = a.rangeOf(v, searchLookback); err != nil {
 		return q, 0, err
 	}
-	q.Limit, err = number(v, "limit", limit, 1, maxSearchLimit)
+	q.Limit, err = number(v, "limit", limit, maxSearchLimit)
 	return q, errorsIn, err
 }
 

@@ -17,7 +17,7 @@ func (a *api) wordQuery(r *http.Request) (q query.WordQuery, err error) {
 	if q.From, q.To, err = a.rangeOf(v, rangeLookback); err != nil {
 		return q, err
 	}
-	q.Limit, err = number(v, "limit", defaultWords, 1, maxWords)
+	q.Limit, err = number(v, "limit", defaultWords, maxWords)
 	return q, err
 }
 

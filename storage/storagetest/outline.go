@@ -51,8 +51,9 @@ const manySpans = 5000
 // with what was written.
 func (c *check) outlines() {
 	c.Helper()
-	var refs []storage.TraceRef
-	for id := range byTrace(c.spans) {
+	traces := byTrace(c.spans)
+	refs := make([]storage.TraceRef, 0, len(traces))
+	for id := range traces {
 		refs = append(refs, storage.TraceRef{ID: id})
 	}
 	outlines := someOutlines(c.spans)
@@ -147,8 +148,8 @@ func (c *check) single() {
 	}
 }
 
-// scan compares a scan with what was written and gives where it begins.
-func (c *check) scan(r storage.ScanRange, o storage.Outline) (from int64) {
+// scan compares a scan with what was written.
+func (c *check) scan(r storage.ScanRange, o storage.Outline) {
 	c.Helper()
 	scan, err := c.store.Scan(c.Context(), r, o)
 	if err != nil {
@@ -170,7 +171,6 @@ func (c *check) scan(r storage.ScanRange, o storage.Outline) (from int64) {
 	if diff := Diff(outlined(want, o), got); diff != "" {
 		c.Errorf("scan %+v, which begins at %d: %s", r, scan.From, diff)
 	}
-	return scan.From
 }
 
 // scanParts scans from, to and around some span, and bounded.
@@ -229,7 +229,7 @@ func randomWhere(n func(int) int, s *spandrel.Span) spandrel.Condition {
 // whereBehaviours are about conditions other than key=value.
 func whereBehaviours() []behaviour {
 	where := func(c ...spandrel.Condition) spandrel.Query { return spandrel.Query{Where: c} }
-	key := func(key string, op spandrel.Op) spandrel.Condition { return spandrel.Condition{Key: key, Op: op} }
+	has := func(key string) spandrel.Condition { return spandrel.Condition{Key: key} }
 	number := func(op spandrel.Op, n float64) spandrel.Condition {
 		return spandrel.Condition{Key: "code", Op: op, Number: n}
 	}
@@ -253,8 +253,8 @@ func whereBehaviours() []behaviour {
 				{"not at least", where(not(number(spandrel.OpAtLeast, 503))), []uint64{5, 4, 1}},
 				{"match", where(like("flag", "^U")), []uint64{4, 3, 2}},
 				{"no match", where(not(like("flag", "U"))), []uint64{5, 1}},
-				{"has", where(key("code", spandrel.OpHas)), []uint64{4, 3, 2, 1}},
-				{"has not", where(not(key("code", spandrel.OpHas))), []uint64{5}},
+				{"has", where(has("code")), []uint64{4, 3, 2, 1}},
+				{"has not", where(not(has("code"))), []uint64{5}},
 				{"two", where(number(spandrel.OpMore, 200), like("flag", "F")), []uint64{2}},
 			},
 		},
@@ -268,10 +268,10 @@ func whereBehaviours() []behaviour {
 				{"service", where(spandrel.Condition{Field: spandrel.InService, Op: spandrel.OpMatch, Regexp: regexp.MustCompile("^r.*default$")}), []uint64{2, 1}},
 				{"no service", where(not(spandrel.Condition{Field: spandrel.InService, Op: spandrel.OpEqual, Text: "reviews.default"})), []uint64{3, 2}},
 				{"name", where(spandrel.Condition{Field: spandrel.InOperation, Op: spandrel.OpMatch, Regexp: regexp.MustCompile("(?i)get")}), []uint64{2, 1}},
-				{"kind", where(key("span.kind", spandrel.OpHas)), []uint64{2}},
+				{"kind", where(has("span.kind")), []uint64{2}},
 				{"error", where(spandrel.Condition{Key: "error", Op: spandrel.OpEqual, Text: "true"}), []uint64{3, 2}},
 				{"no error", where(not(spandrel.Condition{Key: "error", Op: spandrel.OpEqual, Text: "true"})), []uint64{1}},
-				{"error in words", where(not(key("otel.status_code", spandrel.OpHas))), []uint64{1}},
+				{"error in words", where(not(has("otel.status_code"))), []uint64{1}},
 				{"peer", where(like("peer.service", "d")), []uint64{3}},
 			},
 		},
