@@ -142,6 +142,9 @@ func (a *api) dispatch(w http.ResponseWriter, r *http.Request) {
 	whole := r.URL.EscapedPath()
 	below, inside := strings.CutPrefix(whole, a.base)
 	switch {
+	case strings.HasPrefix(whole, "//"): // which would be another host as a Location
+		setRoute(w, "redirect")
+		redirect(w, r, "/"+strings.TrimLeft(whole, "/"), http.StatusMovedPermanently)
 	case inside && strings.HasPrefix(below, "//"):
 		setRoute(w, "redirect")
 		redirect(w, r, a.base+"/"+strings.TrimLeft(below, "/"), http.StatusMovedPermanently)
