@@ -65,8 +65,8 @@ func (s *server) readLog() error {
 }
 
 // startJaeger runs Jaeger all-in-one with the store, memory or badger, and the
-// base path of Istio's addon.
-func startJaeger(t *testing.T, store string) *server {
+// base path of Istio's addon. Flags win over its own.
+func startJaeger(t *testing.T, store string, flags ...string) *server {
 	t.Helper()
 	s := &server{http: freeAddress(t), grpc: freeAddress(t)}
 	zipkin, admin := freeAddress(t), freeAddress(t)
@@ -89,7 +89,7 @@ func startJaeger(t *testing.T, store string) *server {
 	}
 	// Its own spans would be among the answers.
 	env := []string{"SPAN_STORAGE_TYPE=" + store, "OTEL_TRACES_SAMPLER=always_off"}
-	s.process = start(t, "jaeger with "+store, env, install(t, jaegerBin), args...)
+	s.process = start(t, "jaeger with "+store, env, install(t, jaegerBin), append(args, flags...)...)
 	s.waitFor(t, func() error { return answers(s.admin+"/", http.StatusOK) })
 	return s
 }
