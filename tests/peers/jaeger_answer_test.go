@@ -29,25 +29,27 @@ type trace struct {
 type span struct {
 	id, operation, service, kind, start string // by which it is recognised
 	fields                              tree
-	references                          []reference
+	references                          []jsonReference
 }
-
-type reference struct{ kind, traceID, spanID string }
 
 // jsonSpan is a span in the JSON of Jaeger's UI.
 type jsonSpan struct {
 	TraceID, SpanID, OperationName string
 	Flags                          *json.Number
-	References                     []struct{ RefType, TraceID, SpanID string }
+	References                     []jsonReference
 	StartTime, Duration            json.Number
 	Tags                           []jsonTag
-	Logs                           []struct {
-		Timestamp json.Number
-		Fields    []jsonTag
-	}
-	ProcessID string
-	Process   *jsonProcess // in no answer, but here for gRPC's
-	Warnings  []string
+	Logs                           []jsonLog
+	ProcessID                      string
+	Process                        *jsonProcess // in no answer, but here for gRPC's
+	Warnings                       []string
+}
+
+type jsonReference struct{ RefType, TraceID, SpanID string }
+
+type jsonLog struct {
+	Timestamp json.Number
+	Fields    []jsonTag
 }
 
 type jsonProcess struct {
@@ -107,9 +109,7 @@ func (s *jsonSpan) span(raw bool) *span {
 	if s.References == nil {
 		out.fields["references"] = "null"
 	}
-	for _, r := range s.References {
-		out.references = append(out.references, reference{r.RefType, r.TraceID, r.SpanID})
-	}
+	out.references = s.References
 	if s.Logs == nil {
 		out.fields["logs"] = "null"
 	}

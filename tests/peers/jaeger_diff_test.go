@@ -151,7 +151,7 @@ func (s *span) reference(i int, names map[string]string) any {
 		return nil
 	}
 	r := s.references[i]
-	return r.kind + " " + r.traceID + " " + cmp.Or(names[r.spanID], r.spanID)
+	return r.RefType + " " + r.TraceID + " " + cmp.Or(names[r.SpanID], r.SpanID)
 }
 
 // pairUp finds for each span the one that is most likely the same.

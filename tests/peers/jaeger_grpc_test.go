@@ -44,7 +44,11 @@ func (gogoCodec) Marshal(v any) (mem.BufferSlice, error) {
 }
 
 func (gogoCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	if m, ok := v.(interface{ Unmarshal([]byte) error }); ok {
+	switch m := v.(type) {
+	case *[]byte:
+		*m = data.Materialize()
+		return nil
+	case interface{ Unmarshal([]byte) error }:
 		return m.Unmarshal(data.Materialize())
 	}
 	return encoding.GetCodecV2(proto.Name).Unmarshal(data, v)
@@ -144,22 +148,13 @@ func jsonOf(m *model.Span) *jsonSpan {
 	if m.Process != nil {
 		s.Process = &jsonProcess{m.Process.ServiceName, jsonTags(m.Process.Tags)}
 	}
-	s.References = append(s.References, make([]struct{ RefType, TraceID, SpanID string }, len(m.References))...)
-	for i, r := range m.References {
-		s.References[i].RefType, s.References[i].TraceID, s.References[i].SpanID = r.RefType.String(), r.TraceID.String(), r.SpanID.String()
+	s.References = make([]jsonReference, 0, len(m.References))
+	for _, r := range m.References {
+		s.References = append(s.References, jsonReference{r.RefType.String(), r.TraceID.String(), r.SpanID.String()})
 	}
+	s.Logs = make([]jsonLog, 0, len(m.Logs))
 	for _, l := range m.Logs {
-		log := struct {
-			Timestamp json.Number
-			Fields    []jsonTag
-		}{number(l.Timestamp.UnixMicro()), jsonTags(l.Fields)}
-		s.Logs = append(s.Logs, log)
-	}
-	if s.References == nil {
-		s.References = []struct{ RefType, TraceID, SpanID string }{}
-	}
-	if s.Logs == nil {
-		s.Logs = s.Logs[:0:0]
+		s.Logs = append(s.Logs, jsonLog{number(l.Timestamp.UnixMicro()), jsonTags(l.Fields)})
 	}
 	return s
 }
