@@ -295,10 +295,12 @@ func (s *server) ask(t *testing.T, r *request) tree {
 	}
 	out := tree{"status": fmt.Sprint(resp.StatusCode), "header": headerTree(resp)}
 	raw := strings.Contains(r.path, "raw=t")
-	if r.port == "admin" {
-		body = operatorBody(r.path, body)
-	}
-	if resp.Header.Get("Content-Encoding") == "" {
+	switch {
+	case bytes.HasPrefix(body, []byte("# HELP")):
+		out["body"] = metricsTree(body)
+	case r.port == "admin":
+		out["body"] = bodyTree(resp.Header.Get("Content-Type"), operatorBody(r.path, body), raw)
+	case resp.Header.Get("Content-Encoding") == "":
 		out["body"] = bodyTree(resp.Header.Get("Content-Type"), body, raw)
 	}
 	if lines := strings.SplitN(string(body), "\n", 3); strings.Contains(r.path, "prettyPrint") && len(lines) == 3 {
@@ -315,11 +317,30 @@ var (
 // operatorBody is the body of an answer of the admin port without what is never
 // the same.
 func operatorBody(path string, body []byte) []byte {
-	if strings.HasPrefix(path, "/debug/vars") || strings.HasPrefix(path, "/debug/pprof/") || bytes.HasPrefix(body, []byte("# HELP")) {
+	if strings.HasPrefix(path, "/debug/vars") || strings.HasPrefix(path, "/debug/pprof/") {
 		return []byte("facts")
 	}
 	body = upSince.ReplaceAll(body, []byte(`"upSince":"TIME"`))
 	return uptime.ReplaceAll(body, []byte(`"uptime":"DURATION"`))
+}
+
+// metricsTree has Jaeger's metrics and whether each has counted anything.
+func metricsTree(body []byte) tree {
+	out := tree{}
+	for line := range strings.Lines(string(body)) {
+		name, rest, _ := strings.Cut(line, " ")
+		name, _, _ = strings.Cut(name, "{")
+		if !strings.HasPrefix(name, "jaeger_") || strings.HasSuffix(name, "_bucket") || strings.HasSuffix(name, "_sum") {
+			continue
+		}
+		if name = "{" + name + "}"; out[name] == nil {
+			out[name] = "0"
+		}
+		if fields := strings.Fields(rest); fields[len(fields)-1] != "0" {
+			out[name] = "counted"
+		}
+	}
+	return out
 }
 
 func headerTree(resp *http.Response) tree {

@@ -47,7 +47,7 @@ func TestJaeger(t *testing.T) {
 	for _, x := range all {
 		x.answers = append(x.askAll(t, requests), x.callAll(t, calls)...)
 	}
-	asked := append(requests, names(calls)...)
+	asked := slices.Concat(requests, names(calls))
 	found = append(found, differences(others, ours, asked)...)
 
 	// Restarted, both answer from what is on disk.
