@@ -78,7 +78,8 @@ func (s *search) check(v url.Values) error {
 }
 
 // parseRange reads start and end, both inclusive, as nanoseconds. Where only
-// the end is given, the search begins as long before it as it does before now.
+// the end is given, the search begins as long before it as it does before now,
+// or before now where the end is yet to come.
 func parseRange(v url.Values, now time.Time) (from, to int64, err error) {
 	to = now.UnixNano()
 	if micros, ok, err := parseInt(v, "end"); err != nil {
@@ -87,7 +88,7 @@ func parseRange(v url.Values, now time.Time) (from, to int64, err error) {
 		to = endOfMicro(micros)
 	}
 	const lookback = int64(defaultLookback)
-	from = max(to, math.MinInt64+lookback) - lookback
+	from = max(min(to, now.UnixNano()), math.MinInt64+lookback) - lookback
 	if micros, ok, err := parseInt(v, "start"); err != nil {
 		return 0, 0, err
 	} else if ok {
