@@ -62,7 +62,41 @@ func TestJaeger(t *testing.T) {
 	badger.answers, ours.answers = badger.askAll(t, lists), ours.askAll(t, lists)
 	found = append(found, differences([]*peer{badger}, ours, lists)...)
 
+	found = append(found, atTheRoot(t)...)
 	t.Run("differences", func(t *testing.T) { review(t, list, found) })
+}
+
+// atTheRoot compares what the two answer when they have stored nothing and have
+// no base path, and then how they adjust the clocks of two traces.
+func atTheRoot(t *testing.T) []difference {
+	t.Helper()
+	flags := []string{"--query.base-path", "/", "--query.max-clock-skew-adjustment", "1s"}
+	ours := &peer{store: "ours", server: startSpandrel(t, append(flags, keep)...)}
+	jaeger := &peer{store: "memory at the root", jaeger: true, server: startJaeger(t, "memory", flags...)}
+	all := []*peer{jaeger, ours}
+	for _, x := range all {
+		x.query = "http://" + x.http
+	}
+	ask := func(suffix string, requests []request) []difference {
+		for i := range requests {
+			requests[i].name += suffix
+		}
+		for _, x := range all {
+			x.answers = x.askAll(t, requests)
+		}
+		return differences(all[:1], ours, requests)
+	}
+	requests := slices.DeleteFunc(readRequests(t), func(r request) bool {
+		return r.port != "query" || r.method != "GET" || strings.Contains(r.path, "/api/traces?")
+	})
+	found := ask(", nothing stored", requests)
+	posts := slices.DeleteFunc(readPosts(t), func(p post) bool { return !strings.Contains(p.name, "clocks") })
+	for _, p := range append(posts, readEnvoyPosts(t, "sampled")...) {
+		for _, x := range all {
+			x.send(t, p)
+		}
+	}
+	return append(found, ask(", adjusted", traceRequests(t, all))...)
 }
 
 // envoyPosts are the recordings of testdata/envoy.
