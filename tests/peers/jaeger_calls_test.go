@@ -8,8 +8,9 @@ import (
 	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
 )
 
-// grpcCalls are the calls of Jaeger's gRPC API that are compared.
-func grpcCalls(t *testing.T, all []*peer) []call {
+// grpcCalls are the calls of Jaeger's gRPC API that are compared, one for each
+// trace among them.
+func grpcCalls(t *testing.T, ids []string) []call {
 	t.Helper()
 	recorded := time.Unix(1795434600, 0) // when the Envoys' posts begin
 	// query is one for a service between the times of the spans made by hand.
@@ -88,7 +89,7 @@ func grpcCalls(t *testing.T, all []*peer) []call {
 		{"reflection nonsense", reflect("nonsense")},
 	}
 	sets := traceSets(t)
-	for _, id := range traceIDs(t, all) {
+	for _, id := range ids {
 		if strings.Trim(id, "0") == "" {
 			continue
 		}

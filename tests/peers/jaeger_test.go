@@ -3,6 +3,7 @@ package peers
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -42,8 +43,9 @@ func TestJaeger(t *testing.T) {
 	all := append(slices.Clone(others), ours)
 
 	found := sendAll(t, others, ours)
-	requests := append(readRequests(t), traceRequests(t, all)...)
-	calls := grpcCalls(t, all)
+	ids := traceIDs(t, all)
+	requests := append(readRequests(t), traceRequests(t, ids)...)
+	calls := grpcCalls(t, ids)
 	for _, x := range all {
 		x.answers = append(x.askAll(t, requests), x.callAll(t, calls)...)
 	}
@@ -96,7 +98,7 @@ func atTheRoot(t *testing.T) []difference {
 			x.send(t, p)
 		}
 	}
-	return append(found, ask(", adjusted", traceRequests(t, all))...)
+	return append(found, ask(", adjusted", traceRequests(t, traceIDs(t, all)))...)
 }
 
 // envoyPosts are the recordings of testdata/envoy.
@@ -183,10 +185,10 @@ func (x *peer) saved(t *testing.T) (n int) {
 
 // traceRequests ask for every trace that any of the servers has by its id, as
 // it is shown and as it is stored.
-func traceRequests(t *testing.T, all []*peer) (requests []request) {
+func traceRequests(t *testing.T, ids []string) (requests []request) {
 	t.Helper()
 	sets := traceSets(t)
-	for _, id := range traceIDs(t, all) {
+	for _, id := range ids {
 		for _, query := range []string{"", "?raw=true"} {
 			requests = append(requests, request{name: "query GET /api/traces/ID" + query + " of " + sets.of(id), port: "query", method: "GET",
 				path: "/api/traces/" + id + query, header: http.Header{}})
@@ -245,12 +247,10 @@ func traceIDs(t *testing.T, all []*peer) []string {
 			for id := range found {
 				ids[id] = true
 			}
+			if service == `{"dep-a"}` || service == `{"dep-b"}` { // all of manyCalls are alike
+				maps.DeleteFunc(ids, func(id string, _ bool) bool { return strings.HasPrefix(id, "d00") && !strings.HasSuffix(id, "001") })
+			}
 		}
 	}
-	list := make([]string, 0, len(ids))
-	for id := range ids {
-		list = append(list, id)
-	}
-	slices.Sort(list)
-	return list
+	return slices.Sorted(maps.Keys(ids))
 }
