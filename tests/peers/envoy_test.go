@@ -276,7 +276,7 @@ func checkSearch(t *testing.T, s *server, all []*visit) {
 	}
 	services := []string{"details.default", "istio-ingressgateway.istio-system", "productpage.default", "ratings.default", "reviews.default"}
 	var got []string
-	s.ask(t, "/api/services", nil, &got)
+	s.fetch(t, "/api/services", nil, &got)
 	if slices.Sort(got); !slices.Equal(got, services) {
 		t.Errorf("services: got %q, want %q", got, services)
 	}
@@ -284,7 +284,7 @@ func checkSearch(t *testing.T, s *server, all []*visit) {
 		Parent, Child string
 		CallCount     int
 	}
-	s.ask(t, "/api/dependencies", url.Values{"endTs": {strconv.FormatInt(time.Now().UnixMilli(), 10)}, "lookback": {"3600000"}}, &links)
+	s.fetch(t, "/api/dependencies", url.Values{"endTs": {strconv.FormatInt(time.Now().UnixMilli(), 10)}, "lookback": {"3600000"}}, &links)
 	gotCalls := map[string]int{}
 	for _, l := range links {
 		gotCalls[l.Parent+" "+l.Child] += l.CallCount

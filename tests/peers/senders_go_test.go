@@ -19,7 +19,7 @@ import (
 	otelzipkin "go.opentelemetry.io/otel/exporters/zipkin"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // watch is a transport that notes what became of the requests.
@@ -118,7 +118,7 @@ func otelGo(t *testing.T, s *server, traceID string, base time.Time) outcome {
 		t.Fatal(err)
 	}
 	var providers []*sdktrace.TracerProvider
-	tracer := func(service string) trace.Tracer {
+	tracer := func(service string) oteltrace.Tracer {
 		exporter, err := otelzipkin.New(s.zipkin+"/api/v2/spans", otelzipkin.WithClient(&http.Client{Transport: saw}))
 		if err != nil {
 			t.Fatal(err)
@@ -126,19 +126,19 @@ func otelGo(t *testing.T, s *server, traceID string, base time.Time) outcome {
 		provider := sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(ids), sdktrace.WithSyncer(strict{exporter, saw}),
 			sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service), attribute.String("host.name", "Go-1"))))
 		providers = append(providers, provider)
-		return provider.Tracer("Shop", trace.WithInstrumentationVersion("1.2"))
+		return provider.Tracer("Shop", oteltrace.WithInstrumentationVersion("1.2"))
 	}
 	frontend, checkout := tracer("Frontend"), tracer("Kasse")
-	at := func(millis int) trace.SpanEventOption {
-		return trace.WithTimestamp(base.Add(time.Duration(millis) * time.Millisecond))
+	at := func(millis int) oteltrace.SpanEventOption {
+		return oteltrace.WithTimestamp(base.Add(time.Duration(millis) * time.Millisecond))
 	}
 
-	ctx, client := frontend.Start(t.Context(), "POST /Bücher/{Id}", trace.WithSpanKind(trace.SpanKindClient), at(0),
-		trace.WithAttributes(attribute.Int("http.status_code", 503), attribute.String("Mixed.Case", "VaLuE"),
+	ctx, client := frontend.Start(t.Context(), "POST /Bücher/{Id}", oteltrace.WithSpanKind(oteltrace.SpanKindClient), at(0),
+		oteltrace.WithAttributes(attribute.Int("http.status_code", 503), attribute.String("Mixed.Case", "VaLuE"),
 			attribute.IntSlice("list", []int{1, 2}), attribute.String("peer.service", "Kasse")))
-	client.AddEvent("Gesendet ✓", at(125), trace.WithAttributes(attribute.Int("bytes", 12)))
-	ctx, server := checkout.Start(ctx, "Bücher annehmen", trace.WithSpanKind(trace.SpanKindServer), at(250),
-		trace.WithAttributes(attribute.String("empty", ""), attribute.Bool("secure", false)))
+	client.AddEvent("Gesendet ✓", at(125), oteltrace.WithAttributes(attribute.Int("bytes", 12)))
+	ctx, server := checkout.Start(ctx, "Bücher annehmen", oteltrace.WithSpanKind(oteltrace.SpanKindServer), at(250),
+		oteltrace.WithAttributes(attribute.String("empty", ""), attribute.Bool("secure", false)))
 	_, local := checkout.Start(ctx, "Lager prüfen", at(375))
 	local.AddEvent("leer", at(500))
 	local.SetStatus(codes.Error, "Lager: 空 😀")
@@ -171,15 +171,15 @@ func (s strict) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) 
 
 // otelIDs makes all spans of one trace.
 type otelIDs struct {
-	trace trace.TraceID
+	trace oteltrace.TraceID
 	spans uint64
 }
 
-func (c *otelIDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+func (c *otelIDs) NewIDs(ctx context.Context) (oteltrace.TraceID, oteltrace.SpanID) {
 	return c.trace, c.NewSpanID(ctx, c.trace)
 }
 
-func (c *otelIDs) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
+func (c *otelIDs) NewSpanID(context.Context, oteltrace.TraceID) (id oteltrace.SpanID) {
 	c.spans++
 	binary.BigEndian.PutUint64(id[:], c.spans)
 	return id

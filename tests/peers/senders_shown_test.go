@@ -74,8 +74,8 @@ type (
 	}
 )
 
-// ask is a GET of the query API. It decodes the answer's data.
-func (s *server) ask(t *testing.T, path string, params url.Values, data any) {
+// fetch is a GET of the query API. It decodes the answer's data.
+func (s *server) fetch(t *testing.T, path string, params url.Values, data any) {
 	t.Helper()
 	resp, err := http.Get(s.query + path + "?" + params.Encode())
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *server) trace(t *testing.T, id string) *shownTrace {
 func (s *server) traces(t *testing.T, path string, params url.Values) []*shownTrace {
 	t.Helper()
 	var answer []apiTrace
-	s.ask(t, path, params, &answer)
+	s.fetch(t, path, params, &answer)
 	traces := make([]*shownTrace, len(answer))
 	for i := range answer {
 		var err error
