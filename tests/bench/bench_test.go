@@ -384,7 +384,7 @@ func TestBenchmarkOfAFewSpans(t *testing.T) {
 			t.Fatalf("go build %s: %v\n%s", pkg, err, out)
 		}
 	}
-	out, err := exec.Command(filepath.Join(dir, "bench"), "-spandrel-only", "-spans", "2k,5k", "-slice", "1000", "-per-question", "50ms", "-huge", "3000",
+	out, err := exec.Command(filepath.Join(dir, "bench"), "-spandrel-only", "-spans", "2k,5k", "-slice", "1000", "-per-question", "50ms", "-acks-for", "500ms", "-quiet", "300ms", "-huge", "3000",
 		"-spandrel", filepath.Join(dir, "spandrel"), "-dir", dir, "-o", dir).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -57,7 +57,7 @@ func (r *run) ofHuge(sub *subject) (h huge, err error) {
 	if _, err := undisturbed(sub.zipkin, s.posts, load{conns: r.conns, again: retryAfter}); err != nil {
 		return h, err
 	}
-	if err := sub.settle(time.Minute); err != nil {
+	if err := sub.settle(r.quiet); err != nil {
 		return h, err
 	}
 	posted, err := sub.usage()

@@ -28,6 +28,8 @@ type config struct {
 	seed          uint64
 	window        time.Duration
 	perQuestion   time.Duration
+	acksFor       time.Duration
+	quiet         time.Duration
 	profile       string
 	profileFor    time.Duration
 	out, dir      string
@@ -87,6 +89,8 @@ func main() {
 	flag.Uint64Var(&c.seed, "seed", 1, "of the traffic")
 	flag.DurationVar(&c.window, "window", 2*time.Hour, "time over which the spans are spread, up to now")
 	flag.DurationVar(&c.perQuestion, "per-question", 4*time.Second, "time for each question of the mix, for each")
+	flag.DurationVar(&c.acksFor, "acks-for", 8*time.Second, "how long posts come at half of saturation")
+	flag.DurationVar(&c.quiet, "quiet", 3*time.Second, "how long a process must be quiet to have settled")
 	flag.StringVar(&c.profile, "profile", "", "`FILE` for a CPU profile of Spandrel under load")
 	flag.DurationVar(&c.profileFor, "profile-for", 10*time.Second, "how long, from the first turn on, stopped times included")
 	flag.StringVar(&c.out, "o", "", "`DIR` for the results, beside standard output")

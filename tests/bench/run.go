@@ -201,7 +201,7 @@ func (r *run) checkpoint(size int) error {
 		log.Printf("%s: questions at %s", sub.name, short(size))
 		c := &checkpoint{spans: size}
 		err := sub.turn(func() error {
-			if err := sub.counted(func() error { return sub.settle(time.Minute) }); err != nil {
+			if err := sub.counted(func() error { return sub.settle(r.quiet) }); err != nil {
 				return err
 			}
 			if r.profiled != nil && sub == r.subjects[len(r.subjects)-1] {
@@ -275,7 +275,7 @@ func (r *run) end() error {
 		if e.restart, err = sub.start(); err != nil {
 			return err
 		}
-		if err := sub.settle(time.Minute); err != nil {
+		if err := sub.settle(r.quiet); err != nil {
 			return err
 		}
 		now, err := sub.usage()
@@ -285,7 +285,8 @@ func (r *run) end() error {
 		e.rss = now.rss
 		rate := float64(sub.load.accepted) / sub.load.elapsed.Seconds() / 2
 		log.Printf("%s: acknowledgements at %.0f spans/s, then a kill", sub.name, rate)
-		paced := newTraffic(r.seed+100, int(rate*8), r.maxBatch, time.Now(), time.Minute).next(max(1000, int(rate*8)))
+		n := max(1000, int(rate*r.acksFor.Seconds()))
+		paced := newTraffic(r.seed+100, n, r.maxBatch, time.Now(), time.Minute).next(n)
 		o, err := undisturbed(sub.zipkin, paced.posts, load{conns: 32, rate: rate})
 		if err != nil {
 			return err

@@ -188,20 +188,22 @@ func (s *server) kill() error {
 
 func (s *server) usage() (usage, error) { return usageOf(s.cmd.Process.Pid) }
 
-// settle waits until the process has become quiet, at most for patience.
-func (s *server) settle(patience time.Duration) error {
-	const step = time.Second
+// settlePatience bounds what a process may take to become quiet.
+const settlePatience = time.Minute
+
+// settle waits until the process has done nearly nothing for some time.
+func (s *server) settle(quiet time.Duration) error {
+	step := quiet / 3
 	last, err := s.usage()
-	quiet := 0
-	for began := time.Now(); err == nil && time.Since(began) < patience; {
+	for began, since := time.Now(), time.Now(); err == nil && time.Since(began) < settlePatience; {
 		time.Sleep(step)
 		var u usage
 		if u, err = s.usage(); err != nil {
 			return err
 		}
-		if u.cpu-last.cpu > step/20 {
-			quiet = 0
-		} else if quiet++; quiet == 3 {
+		if u.cpu-last.cpu > max(tick, step/20) {
+			since = time.Now()
+		} else if time.Since(since) >= quiet {
 			return nil
 		}
 		last = u
