@@ -75,8 +75,9 @@ type retry struct {
 	at   time.Time
 }
 
-// stuck is how long the driver waits for anything to happen.
-const stuck = time.Minute
+// stuck is how long the driver waits for anything to happen: Badger may make
+// Jaeger wait while it compacts.
+const stuck = 5 * time.Minute
 
 // drive sends the posts to the address and waits for all answers.
 func drive(address string, posts []post, l load) (*outcome, error) {
