@@ -140,6 +140,7 @@ func (c *config) main() error {
 	if err := newRun(c, work, r).all(); err != nil {
 		return fmt.Errorf("%w\n%s", err, logTails(work))
 	}
+	r.machine = append(r.machine, "load average after: "+loadAverage())
 	return r.write()
 }
 

@@ -113,14 +113,20 @@ func machine(dir string) []string {
 	}
 	memory, _ := valueIn("/proc/meminfo", "MemTotal")
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	load, _ := os.ReadFile("/proc/loadavg")
 	return []string{
 		fmt.Sprintf("CPU: %s, %d cores", model, runtime.NumCPU()),
 		fmt.Sprintf("memory: %.0f GiB", float64(memory)/(1<<20)),
 		"disk: " + volume(dir),
 		fmt.Sprintf("kernel: Linux %s; %s", strings.TrimSpace(string(release)), runtime.Version()),
-		"load average at the start: " + strings.Join(strings.Fields(string(load))[:3], " "),
+		"load average before: " + loadAverage(),
 	}
+}
+
+// loadAverage tells how busy the machine is or was with other things too.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	return strings.Join(fields[:min(3, len(fields))], " ")
 }
 
 // volume is the file system and the device that hold dir.
