@@ -102,7 +102,7 @@ func (r *run) all() error {
 		return err
 	}
 	log.Print("ceilings")
-	s := newTraffic(r.seed, largest, r.maxBatch, time.Now().Add(-r.window), r.window).next(min(largest, 200_000))
+	s := newTraffic(r.seed, largest, r.maxBatch, time.Now().Add(-r.window), r.window).next(min(max(largest, 50_000), 200_000)) // less is lost in the ticks of the CPU clock
 	var err error
 	r.report.ceilings, err = ceilings(s, r.work, r.conns)
 	return err
