@@ -75,6 +75,7 @@ func (s *Store) maintain() {
 	}
 	s.seal()
 	s.retain()
+	s.keepBallast()
 	s.measure()
 }
 
@@ -117,7 +118,7 @@ func (s *Store) partitionForFlush(now time.Time) (*partition, error) {
 // costs little memory. Badger must close them for that: readers wait
 // meanwhile, and if those that have them do not end soon, it is put off.
 func (s *Store) seal() {
-	for len(s.unsealed) > 0 {
+	for len(s.unsealed) > 0 && s.spaceError() == nil {
 		p := s.unsealed[0]
 		done, err := s.sealPartition(p)
 		if err != nil {
@@ -204,12 +205,18 @@ func (s *Store) openPartitions() error {
 	if err != nil {
 		return err
 	}
+	full := s.makeRoom()
+	if full != nil {
+		s.log.Error("the disk is full, so nothing can be written", "error", full)
+	}
 	var before time.Time // when the partitions before were last written
 	for i, f := range found {
 		newest := i == len(found)-1
-		sealed := !newest || s.o.Now().Sub(f.born) >= s.o.Sizes.PartitionAge
+		sealed := full != nil || !newest || s.o.Now().Sub(f.born) >= s.o.Sizes.PartitionAge
 		p, err := s.openPartition(f.seq, f.born, f.dir, sealed)
 		switch {
+		case err != nil && full != nil: // it was not closed cleanly
+			return errors.Join(full, err)
 		case errors.Is(err, errVersion):
 			return err
 		case err != nil: // the others are still good

@@ -176,6 +176,9 @@ func (s *Store) openDB(p *partition) (err error) {
 		if p.db, err = badger.Open(o.WithReadOnly(true)); err == nil {
 			return nil
 		}
+		if full := s.makeRoom(); full != nil {
+			return fmt.Errorf("partition %s: %w", p.dir, errors.Join(err, full))
+		}
 		db, err := badger.Open(o)
 		if err != nil {
 			return fmt.Errorf("partition %s: %w", p.dir, err)

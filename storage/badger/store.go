@@ -153,6 +153,7 @@ func (s *Store) load() error {
 		})
 	}
 	s.applied.Store(applied)
+	s.keepBallast()
 	if err := s.replayWAL(applied); err != nil {
 		return err
 	}
@@ -300,7 +301,13 @@ func (s *Store) partitions() []*partition {
 
 func (s *Store) closePartitions() error {
 	var err error
+	full := s.makeRoom()
 	for _, p := range s.partitions() {
+		if !p.sealed && full != nil {
+			// What a crash would leave is as good, and Badger would not survive.
+			s.log.Error("a partition cannot be closed", "partition", filepath.Base(p.dir), "error", full)
+			continue
+		}
 		err = errors.Join(err, p.db.Close())
 	}
 	return err
