@@ -179,7 +179,7 @@ func TestFullDiskWithAQuotaGoesOn(t *testing.T) {
 		Sizes:     Sizes{WALFileBytes: 2 << 20, HeadSpans: 300, PartitionBytes: 5 << 20},
 	})
 	var last []spandrel.Span
-	for range soak(1500, 20_000) { // 100 kB each
+	for range soak(1000, 20_000) { // 100 kB each
 		batch := noise(rng, 10)
 		began := time.Now()
 		for s.Write(context.Background(), batch) != nil {

@@ -39,7 +39,7 @@ func (s *Store) excess(partitions []*partition) (at int, reason string) {
 	switch {
 	case sum > r.MaxBytes:
 		return 0, reasonBytes
-	case s.removing.Load() == 0 && s.spaceError() != nil: // else wait what it gives back
+	case s.removing.Load() == 0 && s.tight(): // else wait what it gives back
 		return 0, reasonDisk
 	}
 	return 0, ""
@@ -120,6 +120,13 @@ func (s *Store) reserve() uint64 {
 		return 0
 	}
 	return s.o.reserveOf(total)
+}
+
+// tight reports whether the disk has so little left that retention must make
+// room: more than the reserve, since the log needs some besides.
+func (s *Store) tight() bool {
+	free, total, err := s.o.fs.space(s.dir)
+	return err == nil && free < s.o.reserveOf(total)+2*min(uint64(s.o.Sizes.WALFileBytes), total/16)
 }
 
 // spaceError says so when the disk has less free space than the reserve.
