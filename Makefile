@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED = 0
 
-.PHONY: help run build test test-race test-peers fuzz bench bench-peer lint check clean
+.PHONY: help run build test test-race test-peers soak fuzz bench bench-peer lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: ## unit, conformance, fuzz seeds, API scripts, crash test, the real main
 
 test-race: ## the tests of what is concurrent, under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./collector/... ./storage/... ./query/... ./cmd/...
+
+soak: ## the long forms of the store's tests: 1,000 kills, 200,000 queries, full disks (hours)
+	SPANDREL_SOAK=1 $(GO) test -timeout 12h -count=1 -v ./storage/badger
 
 test-peers: ## real Envoys, the real Jaeger, other people's senders and clients
 	$(GO) -C $(PEERS) test -timeout 25m -count=1 -v ./...
