@@ -53,8 +53,9 @@ type partition struct {
 	filter   *fuse // of trace ids, nil = none yet
 	bytes    int64 // on disk, when last measured
 
-	readers atomic.Int32  // snapshots that are in use
-	idle    chan struct{} // gets a value when readers falls to 0
+	verified bool          // its tables were read and found sound
+	readers  atomic.Int32  // snapshots that are in use
+	idle     chan struct{} // gets a value when readers falls to 0
 }
 
 // segmentInfo is what is known of a segment without reading it.
@@ -105,7 +106,7 @@ func (s *Store) badgerOptions(dir string) badger.Options {
 		WithCompression(options.None).WithMemTableSize(16 << 20).WithNumMemtables(2).
 		WithNumCompactors(2).WithNumLevelZeroTables(2).WithNumLevelZeroTablesStall(8).
 		WithValueLogFileSize(256 << 20).WithBlockCacheSize(1 << 20).WithIndexCacheSize(0).
-		WithNumVersionsToKeep(1).WithMetricsEnabled(false).WithCompactL0OnClose(true).
+		WithChecksumVerificationMode(options.OnBlockRead).WithNumVersionsToKeep(1).WithMetricsEnabled(false).WithCompactL0OnClose(true).
 		WithLogger(badgerLogger{s.log, filepath.Base(dir)})
 }
 

@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 type damage struct {
 	file   string
 	offset int64 // of the first byte that makes no sense
-	bytes  int64 // up to the next good record
+	bytes  int64 // up to the next good record, or the last byte that is not zero
 	tail   bool  // nothing good comes after it: a write that a crash cut short
 }
 
@@ -98,7 +99,10 @@ func replayFile(path string, use func(lsn uint64, payload []byte) error, report 
 		if !found && errors.Is(err, io.EOF) {
 			return last, nil
 		}
-		report(damage{filepath.Base(path), at, max(next, at) - at, !found})
+		if !found {
+			next = endOfData(f, at)
+		}
+		report(damage{filepath.Base(path), at, next - at, !found})
 		if !found {
 			return last, nil
 		}
@@ -144,6 +148,21 @@ func readRecord(f io.ReaderAt, at int64) (lsn uint64, payload []byte, next int64
 func goodHeader(h []byte) bool {
 	return binary.LittleEndian.Uint32(h) == recordMagic &&
 		crc32.Checksum(h[:20], castagnoli) == binary.LittleEndian.Uint32(h[20:])
+}
+
+// endOfData is the offset after the last byte that is not zero, at least after.
+func endOfData(f io.ReaderAt, after int64) int64 {
+	end := after
+	b := make([]byte, 1<<16)
+	for at := after; ; at += int64(len(b)) {
+		n, err := f.ReadAt(b, at)
+		if used := len(bytes.TrimRight(b[:n], "\x00")); used > 0 {
+			end = at + int64(used)
+		}
+		if err != nil {
+			return end
+		}
+	}
 }
 
 // resync finds the first good record after an offset.
