@@ -150,7 +150,7 @@ func checkDamaged(t *testing.T, dir, what string, sent map[string][]spandrel.Spa
 		}
 		return
 	}
-	defer s.Close() //nolint:errcheck // of a damaged store
+	defer s.Close()
 	s.onFlusher(s.verifyNext)
 	for where, spans := range sent {
 		var refs []storage.TraceRef

@@ -64,7 +64,6 @@ type flush struct {
 	p       *partition
 	view    *headView
 	now     time.Time
-	clock   int64  // what spans' starts are compared with
 	applied uint64 // 0 = more of the head is to come
 
 	txn      *badger.Txn
