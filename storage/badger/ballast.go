@@ -12,7 +12,8 @@ import (
 // flushing before that, but others may take what is left. So it keeps a file
 // that is good for nothing but to be removed then.
 
-// maxBallast is the file's size, at most an eighth of the disk's.
+// maxBallast is the file's size, at most an eighth of the disk's and a
+// sixteenth of the quota.
 const maxBallast = 32 << 20
 
 func (s *Store) ballastPath() string { return filepath.Join(s.dir, "BALLAST") }
@@ -24,6 +25,9 @@ func (s *Store) keepBallast() {
 	}
 	free, total, err := s.o.fs.space(s.dir)
 	size := min(total/8, maxBallast)
+	if quota := s.o.Retention.MaxBytes; quota > 0 {
+		size = min(size, uint64(quota)/16)
+	}
 	if err != nil || free < s.o.reserveOf(total)+size {
 		return
 	}

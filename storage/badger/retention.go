@@ -32,7 +32,7 @@ func (s *Store) excess(partitions []*partition) (at int, reason string) {
 	if r.MaxBytes == 0 || len(partitions) < 2 {
 		return 0, ""
 	}
-	sum := diskUsage(s.walDir())
+	sum := diskUsage(s.walDir()) + diskUsage(s.ballastPath())
 	for _, p := range partitions {
 		sum += p.bytes
 	}
@@ -157,7 +157,7 @@ func (s *Store) checkSpace() error {
 // measure brings the gauges up to date.
 func (s *Store) measure() {
 	wal := diskUsage(s.walDir())
-	bytes, segments, oldest := wal, 0, 0.0
+	bytes, segments, oldest := wal+diskUsage(s.ballastPath()), 0, 0.0
 	all := s.partitions()
 	for _, p := range all {
 		bytes += p.bytes
