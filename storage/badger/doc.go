@@ -13,5 +13,6 @@
 // time; dropping old spans is removing the oldest directory (partition.go,
 // retention.go). Readers work on a view, an immutable snapshot of heads and
 // partitions in which no span is missing and no flush half done (view.go,
-// search.go, traces.go, deps.go). FORMAT.md draws every byte on disk.
+// search.go, traces.go, deps.go). terms.go and pairs.go say what a segment can be
+// asked without reading it. FORMAT.md draws every byte on disk.
 package badger
