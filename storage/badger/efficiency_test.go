@@ -2,7 +2,6 @@ package badger
 
 import (
 	"context"
-	"os"
 	"runtime"
 	"testing"
 
@@ -44,7 +43,6 @@ func TestEfficiency(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_ = os.Remove(s.ballastPath())
 	for _, m := range []struct {
 		name       string
 		got, limit float64

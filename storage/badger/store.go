@@ -310,5 +310,8 @@ func (s *Store) closePartitions() error {
 		}
 		err = errors.Join(err, p.db.Close())
 	}
+	if full == nil { // what was closed cleanly can be opened without
+		_ = s.o.fs.remove(s.ballastPath())
+	}
 	return err
 }
