@@ -31,7 +31,7 @@ const Prefix = "/api/ui/v1"
 
 // Handler serves the API below Prefix.
 func Handler(svc *query.Service, o Options) http.Handler {
-	a := &api{svc: svc, now: o.Now, log: o.Logger, status: o.Status, tail: o.Tail}
+	a := &api{svc: svc, now: o.Now, log: o.Logger, status: o.Status, tail: o.Tail, turns: make(chan struct{}, maxTurns)}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -61,6 +61,24 @@ type api struct {
 	log    *slog.Logger
 	status func() Status
 	tail   *query.Tail
+	turns  chan struct{} // holds a value for each question that takes long
+}
+
+// maxTurns is how many questions that take long are worked on at once; others
+// wait, so that taking spans in does not.
+const maxTurns = 2
+
+// inTurn runs a handler of a question that takes long.
+func (a *api) inTurn(do func(r *http.Request) (answer, error)) func(r *http.Request) (answer, error) {
+	return func(r *http.Request) (answer, error) {
+		select {
+		case a.turns <- struct{}{}:
+			defer func() { <-a.turns }()
+			return do(r)
+		case <-r.Context().Done():
+			return answer{}, r.Context().Err()
+		}
+	}
 }
 
 // route is one path below Prefix.
@@ -79,11 +97,11 @@ func (a *api) routes() []route {
 		{"/traces/{id}/download", a.download},
 		{"/tags/keys", a.tagKeys},
 		{"/tags/values", a.tagValues},
-		{"/map", statistics(a, a.serviceMap)},
-		{"/services", statistics(a, a.services)},
-		{"/errors", statistics(a, a.errors)},
-		{"/mesh", statistics(a, a.mesh)},
-		{"/diff", a.diff},
+		{"/map", a.inTurn(statistics(a, a.serviceMap))},
+		{"/services", a.inTurn(statistics(a, a.services))},
+		{"/errors", a.inTurn(statistics(a, a.errors))},
+		{"/mesh", a.inTurn(statistics(a, a.mesh))},
+		{"/diff", a.inTurn(a.diff)},
 		{"/status", a.state},
 		{"/tail", a.follow},
 	}

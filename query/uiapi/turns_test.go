@@ -1,0 +1,89 @@
+package uiapi
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+)
+
+func TestLongQuestionsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &api{turns: make(chan struct{}, maxTurns)}
+		running, release := 0, make(chan struct{})
+		do := a.inTurn(func(*http.Request) (answer, error) {
+			running++
+			<-release
+			return answer{}, nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+		for range maxTurns {
+			go do(r)
+		}
+		synctest.Wait()
+		waited := make(chan error)
+		go func() {
+			_, err := do(r)
+			waited <- err
+		}()
+		synctest.Wait()
+		if running != maxTurns {
+			t.Errorf("%d run at once", running)
+		}
+		cancel()
+		if err := <-waited; err != context.Canceled { //nolint:errorlint // it is that one
+			t.Errorf("who waits gets %v", err)
+		}
+		close(release)
+		synctest.Wait()
+		if _, err := do(r.WithContext(t.Context())); err != nil || running != maxTurns+1 {
+			t.Errorf("the next: %v", err)
+		}
+	})
+}
+
+func TestAnswersAreGzippedAndCanBeKept(t *testing.T) {
+	server := newServer(t, newService(t, recorded(t, "bookinfo")), Options{})
+	get := func(header, value string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+Prefix+"/traces/0e3766d9d93891f32c1a6b85f41e8374/skeleton", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept-Encoding", "gzip")
+		r.Header.Set(header, value)
+		resp, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	first := get("X-Nothing", "")
+	if first.Header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("headers %v", first.Header)
+	}
+	z, err := gzip.NewReader(first.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := decode(t, body); d.head.Rows != 8 || d.columns["start"][1] != 332 {
+		t.Errorf("%d rows, starts %v", d.head.Rows, d.columns["start"])
+	}
+	for _, tag := range []string{first.Header.Get("ETag"), `"x", ` + first.Header.Get("ETag"), "*"} {
+		if again := get("If-None-Match", tag); again.StatusCode != http.StatusNotModified || again.ContentLength > 0 {
+			t.Errorf("with %s: %s, %d bytes", tag, again.Status, again.ContentLength)
+		}
+	}
+	if other := get("If-None-Match", `W/"1"`); other.StatusCode != http.StatusOK {
+		t.Errorf("with another tag: %s", other.Status)
+	}
+}
