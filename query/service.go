@@ -31,11 +31,12 @@ type Service struct {
 	maxSkew time.Duration
 	raw     bool
 	orders  *orders
+	large   *summaryCache
 }
 
 // New makes a Service that reads from r.
 func New(r storage.Reader, o Options) *Service {
-	return &Service{store: r, maxSkew: o.MaxClockSkew, orders: &orders{}}
+	return &Service{store: r, maxSkew: o.MaxClockSkew, orders: &orders{}, large: &summaryCache{}}
 }
 
 // Raw is the same service without any of its work on traces: it gives spans as

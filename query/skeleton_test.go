@@ -182,6 +182,52 @@ func TestSummariesOfHugeTracesAreOfAPart(t *testing.T) {
 	}
 }
 
+// TestSummariesOfLargeTracesAreRemembered until they change, in their place.
+func TestSummariesOfLargeTracesAreRemembered(t *testing.T) {
+	store := memory.New(memory.Options{})
+	svc := New(store, Options{})
+	add := func(trace uint64, first, n int) {
+		spans := make([]spandrel.Span, n)
+		for i := range spans {
+			spans[i] = span(spandrel.SpanID(first+i), 0, spandrel.KindNone, "a", int64(1000*trace)+int64(i), 1)
+			spans[i].TraceID.Low = trace
+		}
+		if err := store.Write(t.Context(), spans); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(1, 1, 3)
+	add(2, 1, largeTrace)
+	add(3, 1, 4)
+	add(4, 1, largeTrace+1)
+	counts := func() (n []int) {
+		t.Helper()
+		result, err := svc.SearchSummaries(t.Context(), spandrel.Query{Limit: 10, MaxStart: 4000}, Any)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range result.Traces {
+			n = append(n, s.Spans)
+			if s.Matched == 0 {
+				t.Errorf("trace %s matched nowhere", s.ID)
+			}
+		}
+		return n
+	}
+	for round := range 3 {
+		if diff := cmp.Diff([]int{largeTrace, largeTrace + 1, 4, 3}, counts()); diff != "" {
+			t.Errorf("round %d: %s", round, diff)
+		}
+	}
+	if len(svc.large.list) != 2 {
+		t.Errorf("%d summaries are remembered", len(svc.large.list))
+	}
+	add(2, 90_000, 1)
+	if diff := cmp.Diff([]int{largeTrace + 1, largeTrace + 1, 4, 3}, counts()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestErrorsAnywhereInTheTrace tries both ways in which they are found.
 func TestErrorsAnywhereInTheTrace(t *testing.T) {
 	for _, failing := range []int{5, fewErrors + 50} {

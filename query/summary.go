@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/storage"
@@ -148,19 +149,59 @@ func spanSummary(s *spandrel.Span) SpanSummary {
 	return out
 }
 
-// Summaries yields the summaries of the traces in the order of refs, and
-// nothing for those of which nothing is stored. An error ends it.
+// summaries yields the summaries of the traces in the order of refs, and
+// nothing for those of which nothing is stored. Those of large traces are
+// remembered until the trace changes.
 func (s *Service) summaries(ctx context.Context, refs []storage.TraceRef, yield func(Summary) bool) error {
+	revisions := make([]uint64, len(refs)) // before the traces are read: no summary is taken for a later one
+	for i, ref := range refs {
+		var err error
+		if revisions[i], err = s.store.Revision(ctx, ref.ID); err != nil {
+			return err
+		}
+	}
+	for first := 0; first < len(refs); {
+		n, known := first, Summary{}
+		for ; n < len(refs) && known.ID == ""; n++ {
+			known = s.large.get(refs[n].ID, revisions[n])
+		}
+		unknown := n
+		if known.ID != "" {
+			unknown--
+		}
+		goOn, err := s.readSummaries(ctx, refs[first:unknown], revisions[first:unknown], yield)
+		if err != nil || !goOn {
+			return err
+		}
+		if known.ID != "" {
+			known.Matched = Instant(refs[unknown].Start)
+			if !yield(known) {
+				return nil
+			}
+		}
+		first = n
+	}
+	return nil
+}
+
+// readSummaries is summaries of traces that have to be read; it reports
+// whether to go on.
+func (s *Service) readSummaries(ctx context.Context, refs []storage.TraceRef, revisions []uint64, yield func(Summary) bool) (goOn bool, err error) {
+	if len(refs) == 0 {
+		return true, nil
+	}
 	var spans []spandrel.Span
-	more := 0
-	next := 0 // in refs
+	more, next := 0, 0 // not kept; in refs
 	flush := func() bool {
 		if len(spans) == 0 {
 			return true
 		}
-		summary := summarise(spans, more)
 		for refs[next].ID != spans[0].TraceID {
 			next++
+		}
+		summary := summarise(spans, more)
+		if len(spans)+more >= largeTrace {
+			s.large.put(refs[next].ID, revisions[next], summary)
 		}
 		summary.Matched = Instant(refs[next].Start)
 		spans, more = spans[:0], 0
@@ -168,10 +209,10 @@ func (s *Service) summaries(ctx context.Context, refs []storage.TraceRef, yield 
 	}
 	for chunk, err := range s.store.Outlines(ctx, refs, storage.Outline{Tags: factTags}) {
 		if err != nil {
-			return err
+			return false, err
 		}
 		if len(spans) > 0 && spans[0].TraceID != chunk[0].TraceID && !flush() {
-			return nil
+			return false, nil
 		}
 		if len(spans) >= maxSummarySpans {
 			more += len(chunk)
@@ -179,8 +220,50 @@ func (s *Service) summaries(ctx context.Context, refs []storage.TraceRef, yield 
 		}
 		spans = append(spans, chunk...)
 	}
-	flush()
-	return nil
+	return flush(), nil
+}
+
+// Bounds of the summaries that are remembered.
+const (
+	largeTrace    = 5_000 // spans
+	maxRemembered = 64
+)
+
+// summaryCache remembers summaries of large traces at a revision.
+type summaryCache struct {
+	mu   sync.Mutex
+	list map[spandrel.TraceID]cachedSummary
+}
+
+type cachedSummary struct {
+	revision uint64
+	summary  Summary
+}
+
+// get gives a summary, one without an ID if that of the revision is not there.
+func (c *summaryCache) get(id spandrel.TraceID, revision uint64) Summary {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cached, ok := c.list[id]; ok && cached.revision == revision {
+		return cached.summary
+	}
+	return Summary{}
+}
+
+// put remembers a summary.
+func (c *summaryCache) put(id spandrel.TraceID, revision uint64, s Summary) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.list == nil {
+		c.list = make(map[spandrel.TraceID]cachedSummary)
+	}
+	if _, ok := c.list[id]; !ok && len(c.list) >= maxRemembered {
+		for other := range c.list {
+			delete(c.list, other) // any
+			break
+		}
+	}
+	c.list[id] = cachedSummary{revision, s}
 }
 
 // ErrorsIn says which span of a trace must be an error.

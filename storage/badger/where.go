@@ -26,8 +26,15 @@ func termKey(c *spandrel.Condition) string {
 	return c.Key
 }
 
-// isOverpromised: terms of these keys may say what the span does not.
-func isOverpromised(key string) bool { return key == "error" || key == "otel.status_code" }
+// isOverpromised: terms of these keys may say what the span does not, such as
+// an empty peer.service or event.
+func isOverpromised(key string) bool {
+	switch key {
+	case "error", "otel.status_code", "peer.service", "event":
+		return true
+	}
+	return false
+}
 
 // whereCandidates keeps the candidates that may meet the conditions. A page
 // that cannot be read is left out; the error tells of the last one.

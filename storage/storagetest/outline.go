@@ -261,8 +261,8 @@ func whereBehaviours() []behaviour {
 		{
 			name: "fields are looked at like tags, services and names on their own",
 			given: batches(batch(
-				span(1, 1, service("reviews.default"), named("get"), tag("error", "false")),
-				span(2, 1, after(1), service("ratings.default"), named("GET"), tag("error", "true"), kind(spandrel.KindServer)),
+				span(1, 1, service("reviews.default"), named("get"), tag("error", "false"), event(ms, "e")),
+				span(2, 1, after(1), service("ratings.default"), named("GET"), tag("error", "true"), kind(spandrel.KindServer), event(ms, "")),
 				span(3, 1, after(2), status(spandrel.StatusError), remote("db")))),
 			want: []found{
 				{"service", where(spandrel.Condition{Field: spandrel.InService, Op: spandrel.OpMatch, Regexp: regexp.MustCompile("^r.*default$")}), []uint64{2, 1}},
@@ -273,6 +273,9 @@ func whereBehaviours() []behaviour {
 				{"no error", where(not(spandrel.Condition{Key: "error", Op: spandrel.OpEqual, Text: "true"})), []uint64{1}},
 				{"error in words", where(not(has("otel.status_code"))), []uint64{1}},
 				{"peer", where(like("peer.service", "d")), []uint64{3}},
+				{"any peer", where(has("peer.service")), []uint64{3}},
+				{"no peer", where(not(has("peer.service"))), []uint64{2, 1}},
+				{"no event", where(not(has("event"))), []uint64{3, 2}},
 			},
 		},
 	}
