@@ -171,13 +171,16 @@ func (s *Service) TailSummaries(ctx context.Context, t *Tail, cursor string, wai
 
 // tailed adds the summaries of those of the traces that q wants, newest first.
 func (s *Service) tailed(ctx context.Context, result *TailResult, ids []spandrel.TraceID, q spandrel.Query, errorsIn ErrorsIn) error {
+	if errorsIn == ErrorsInSpan {
+		q.Tags = append(slices.Clip(q.Tags), isError)
+	}
 	examine := min(len(ids), 4*q.Limit)
 	result.Dropped += len(ids) - examine
 	ids = ids[len(ids)-examine:]
 	slices.Reverse(ids)
 	refs := make([]storage.TraceRef, 0, len(ids))
 	for _, id := range ids {
-		ok, err := s.wants(ctx, id, &q, errorsIn == ErrorsInSpan)
+		ok, err := s.wants(ctx, id, &q)
 		if err != nil {
 			return err
 		}
@@ -198,19 +201,12 @@ func (s *Service) tailed(ctx context.Context, result *TailResult, ids []spandrel
 }
 
 // wants reports whether a span of the trace meets q.
-func (s *Service) wants(ctx context.Context, id spandrel.TraceID, q *spandrel.Query, failed bool) (bool, error) {
-	if q.Service == "" && q.Operation == "" && len(q.Tags)+len(q.Where) == 0 && q.MinDuration == 0 && q.MaxDuration == 0 && !failed {
+func (s *Service) wants(ctx context.Context, id spandrel.TraceID, q *spandrel.Query) (bool, error) {
+	if q.Service == "" && q.Operation == "" && len(q.Tags)+len(q.Where) == 0 && q.MinDuration == 0 && q.MaxDuration == 0 {
 		return true, nil
 	}
-	for spans, err := range s.store.Traces(ctx, []storage.TraceRef{{ID: id}}) {
-		if err != nil {
-			return false, err
-		}
-		for i := range spans {
-			if q.Match(&spans[i]) && (!failed || spans[i].IsError()) {
-				return true, nil
-			}
-		}
+	for _, err := range s.store.Matching(ctx, id, q) {
+		return err == nil, err
 	}
 	return false, nil
 }

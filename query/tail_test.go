@@ -63,6 +63,9 @@ func TestTailGivesWhatCameSinceTheCursor(t *testing.T) {
 		if third := follow(t, svc, tail, first.Cursor, spandrel.Query{Operation: "x"}); len(third.Traces) != 1 || third.Traces[0].ID != second.Traces[1].ID {
 			t.Errorf("with a condition: %+v, want trace 2", third)
 		}
+		if failed, err := svc.TailSummaries(t.Context(), tail, first.Cursor, 0, spandrel.Query{Limit: 5}, ErrorsInSpan); err != nil || len(failed.Traces) != 0 {
+			t.Errorf("with errors: %+v, %v, want none", failed, err)
+		}
 		if none := follow(t, svc, tail, second.Cursor, spandrel.Query{}); len(none.Traces) != 0 || none.Cursor != second.Cursor {
 			t.Errorf("after the wait: %+v, want nothing", none)
 		}
