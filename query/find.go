@@ -140,17 +140,11 @@ func (s *Service) rowsOf(ctx context.Context, id spandrel.TraceID) (*rowOrder, e
 	if o := s.orders.get(id, revision); o != nil {
 		return o, nil
 	}
-	spans := make([]spandrel.Span, 0, min(revision, maxPrepared))
-	for chunk, err := range s.store.Outlines(ctx, []storage.TraceRef{{ID: id}}, storage.Outline{Tags: factTags, Rare: true}) {
-		if err != nil {
-			return nil, err
-		}
-		spans = append(spans, chunk...)
+	trace, revision, err := s.outlined(ctx, id, storage.Outline{Tags: factTags, Rare: true})
+	if err != nil {
+		return nil, err
 	}
-	if len(spans) == 0 {
-		return nil, ErrNotFound
-	}
-	b := &skeletonBuilder{trace: Assemble(spans)}
+	b := &skeletonBuilder{trace: trace}
 	b.walk()
 	o := newRowOrder(b)
 	o.revision = revision

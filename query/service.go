@@ -4,6 +4,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -22,6 +23,9 @@ type Options struct {
 	// between two hosts' clocks. 0 = spans are shown as they were sent, and
 	// nothing is said about their clocks.
 	MaxClockSkew time.Duration
+	// MaxRows bounds the spans of a trace of which a skeleton is made, which
+	// takes about a kilobyte of memory each. 0 = 2,000,000.
+	MaxRows int
 }
 
 // Service answers questions about traces. Its methods may be called at any
@@ -29,6 +33,7 @@ type Options struct {
 type Service struct {
 	store   storage.Reader
 	maxSkew time.Duration
+	maxRows int
 	raw     bool
 	orders  *orders
 	large   *summaryCache
@@ -36,7 +41,7 @@ type Service struct {
 
 // New makes a Service that reads from r.
 func New(r storage.Reader, o Options) *Service {
-	return &Service{store: r, maxSkew: o.MaxClockSkew, orders: &orders{}, large: &summaryCache{}}
+	return &Service{store: r, maxSkew: o.MaxClockSkew, maxRows: cmp.Or(o.MaxRows, defaultMaxRows), orders: &orders{}, large: &summaryCache{}}
 }
 
 // Raw is the same service without any of its work on traces: it gives spans as

@@ -2,6 +2,8 @@ package query
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/spandrel/spandrel"
@@ -98,29 +100,42 @@ func (s *Service) Revision(ctx context.Context, id spandrel.TraceID) (uint64, er
 // stored, with columns for tags besides those that all have.
 func (s *Service) Skeleton(ctx context.Context, id spandrel.TraceID, tags []string) (*Skeleton, error) {
 	outline := storage.Outline{Tags: slices.Concat(factTags, tags), Rare: true}
-	rows, err := s.Revision(ctx, id) // roughly the number of spans, for all that stores promise
+	trace, _, err := s.outlined(ctx, id, outline)
 	if err != nil {
 		return nil, err
 	}
-	spans := make([]spandrel.Span, 0, min(rows, maxPrepared))
-	for chunk, err := range s.store.Outlines(ctx, []storage.TraceRef{{ID: id}}, outline) {
-		if err != nil {
-			return nil, err
-		}
-		spans = append(spans, chunk...)
-	}
-	if len(spans) == 0 {
-		return nil, ErrNotFound
-	}
-	b := newSkeleton(Assemble(spans), tags)
+	b := newSkeleton(trace, tags)
 	if s.maxSkew > 0 {
 		b.shift(s)
 	}
 	return &b.Skeleton, nil
 }
 
-// maxPrepared bounds the memory that is made ready for spans to come.
-const maxPrepared = 4 << 20
+// ErrTooLarge says that a trace has more spans than can be shown.
+var ErrTooLarge = errors.New("trace too large")
+
+const defaultMaxRows = 2_000_000
+
+// outlined makes a trace of outlines, as it is at least at the revision.
+func (s *Service) outlined(ctx context.Context, id spandrel.TraceID, o storage.Outline) (t *Trace, revision uint64, err error) {
+	if revision, err = s.Revision(ctx, id); err != nil {
+		return nil, 0, err
+	}
+	spans := make([]spandrel.Span, 0, min(revision, uint64(s.maxRows)))
+	for chunk, err := range s.store.Outlines(ctx, []storage.TraceRef{{ID: id}}, o) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(spans)+len(chunk) > s.maxRows {
+			return nil, 0, fmt.Errorf("%w: it has more than %d spans", ErrTooLarge, s.maxRows)
+		}
+		spans = append(spans, chunk...)
+	}
+	if len(spans) == 0 {
+		return nil, 0, ErrNotFound
+	}
+	return Assemble(spans), revision, nil
+}
 
 // skeletonBuilder makes a Skeleton of a trace.
 type skeletonBuilder struct {
@@ -339,14 +354,24 @@ func (b *skeletonBuilder) shift(s *Service) {
 	}
 }
 
+// maxDetails bounds the spans of which details are given at a time.
+const maxDetails = 2000
+
 // Details gives the spans of a trace with the ids that were sent, whole and
-// assembled, and which ids have none. ErrNotFound if none has any.
+// assembled, and which ids have none. Where very many have these ids, it leaves
+// some out.
 func (s *Service) Details(ctx context.Context, id spandrel.TraceID, ids []spandrel.SpanID) (spans []Span, missing []spandrel.SpanID, err error) {
+	left := maxDetails
 	byID := make(map[spandrel.SpanID][]spandrel.Span, len(ids))
 	for chunk, err := range s.store.Spans(ctx, id, ids) {
 		if err != nil {
 			return nil, nil, err
 		}
+		if left == 0 {
+			break
+		}
+		chunk = chunk[:min(left, len(chunk))]
+		left -= len(chunk)
 		for i := range chunk {
 			byID[chunk[i].ID] = append(byID[chunk[i].ID], chunk[i])
 		}

@@ -89,8 +89,9 @@ type Reader interface {
 	// Spans does. It goes by q.Match alone: q.Limit means nothing here.
 	Matching(ctx context.Context, id spandrel.TraceID, q *spandrel.Query) iter.Seq2[[]spandrel.Span, error]
 
-	// Revision is a number that changes whenever spans are added to the trace
-	// or go by retention; 0 = none is stored. It costs much less than reading.
+	// Revision is how many spans of the trace are stored, 0 = none; one that was
+	// written more often may count more often. It changes whenever spans are
+	// added or go by retention, and costs much less than reading.
 	Revision(ctx context.Context, id spandrel.TraceID) (uint64, error)
 
 	// Scan looks at the spans that began in a range of time, for statistics.

@@ -60,6 +60,8 @@ func asFailure(err error) *failure {
 		return f
 	case errors.Is(err, query.ErrNotFound):
 		return &failure{status: http.StatusNotFound, msg: "trace not found"}
+	case errors.Is(err, query.ErrTooLarge):
+		return &failure{status: http.StatusUnprocessableEntity, msg: err.Error()}
 	case errors.Is(err, context.Canceled):
 		return &failure{status: statusClientGone, msg: "request canceled", cause: err}
 	case errors.Is(err, context.DeadlineExceeded):

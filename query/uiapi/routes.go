@@ -31,7 +31,7 @@ const Prefix = "/api/ui/v1"
 
 // Handler serves the API below Prefix.
 func Handler(svc *query.Service, o Options) http.Handler {
-	a := &api{svc: svc, now: o.Now, log: o.Logger, status: o.Status, tail: o.Tail, turns: make(chan struct{}, maxTurns)}
+	a := &api{svc: svc, now: o.Now, log: o.Logger, status: o.Status, tail: o.Tail, turns: make(chan struct{}, maxTurns), large: make(chan struct{}, maxTurns)}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -62,6 +62,7 @@ type api struct {
 	status func() Status
 	tail   *query.Tail
 	turns  chan struct{} // holds a value for each question that takes long
+	large  chan struct{} // and for each large trace
 }
 
 // maxTurns is how many questions that take long are worked on at once; others

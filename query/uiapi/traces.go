@@ -57,10 +57,15 @@ func (a *api) skeleton(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ans, _, err := a.revision(r, id)
+	ans, revision, err := a.revision(r, id)
 	if err != nil || ans.same {
 		return ans, err
 	}
+	done, err := a.waitIfLarge(r, revision)
+	if err != nil {
+		return answer{}, err
+	}
+	defer done()
 	s, err := a.svc.Skeleton(r.Context(), id, tags)
 	if err != nil {
 		return answer{}, err
@@ -68,6 +73,23 @@ func (a *api) skeleton(r *http.Request) (answer, error) {
 	ans.kind = "application/octet-stream"
 	ans.write = func(w io.Writer) error { return writeSkeleton(w, s) }
 	return ans, nil
+}
+
+// largeTrace is from how many spans on a trace waits for its turn: it takes
+// about a kilobyte of memory a span.
+const largeTrace = 50_000
+
+// waitIfLarge waits for a large trace's turn, which ends with done.
+func (a *api) waitIfLarge(r *http.Request, revision uint64) (done func(), err error) {
+	if revision < largeTrace {
+		return func() {}, nil
+	}
+	select {
+	case a.large <- struct{}{}:
+		return func() { <-a.large }, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 }
 
 // revision begins an answer about a trace, which the client may have.
@@ -134,6 +156,11 @@ func (a *api) find(r *http.Request) (answer, error) {
 	if err != nil || ans.same {
 		return ans, err
 	}
+	done, err := a.waitIfLarge(r, revision)
+	if err != nil {
+		return answer{}, err
+	}
+	defer done()
 	rows, err := a.svc.Find(r.Context(), id, &q)
 	if err != nil {
 		return answer{}, err

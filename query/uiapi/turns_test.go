@@ -6,8 +6,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/spandrel/spandrel/query"
+	"github.com/spandrel/spandrel/storage/memory"
 )
 
 func TestLongQuestionsTakeTurns(t *testing.T) {
@@ -44,6 +48,20 @@ func TestLongQuestionsTakeTurns(t *testing.T) {
 			t.Errorf("the next: %v", err)
 		}
 	})
+}
+
+func TestTracesThatAreTooLargeAreRefused(t *testing.T) {
+	store := memory.New(memory.Options{})
+	if err := store.Write(t.Context(), recorded(t, "bookinfo")); err != nil {
+		t.Fatal(err)
+	}
+	server := newServer(t, query.New(store, query.Options{MaxRows: 7}), Options{})
+	for _, path := range []string{"/skeleton", "/find?q=x"} {
+		got := string(ask(t, server, []byte("/traces/0e3766d9d93891f32c1a6b85f41e8374"+path)))
+		if !strings.HasPrefix(got, "422") || !strings.Contains(got, "more than 7 spans") || strings.Contains(got, "ETag") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
 }
 
 func TestAnswersAreGzippedAndCanBeKept(t *testing.T) {
