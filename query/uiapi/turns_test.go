@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -17,9 +18,10 @@ import (
 func TestLongQuestionsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &api{turns: make(chan struct{}, maxTurns)}
-		running, release := 0, make(chan struct{})
+		var running atomic.Int32
+		release := make(chan struct{})
 		do := a.inTurn(func(*http.Request) (answer, error) {
-			running++
+			running.Add(1)
 			<-release
 			return answer{}, nil
 		})
@@ -35,8 +37,8 @@ func TestLongQuestionsTakeTurns(t *testing.T) {
 			waited <- err
 		}()
 		synctest.Wait()
-		if running != maxTurns {
-			t.Errorf("%d run at once", running)
+		if n := running.Load(); n != maxTurns {
+			t.Errorf("%d run at once", n)
 		}
 		cancel()
 		if err := <-waited; err != context.Canceled { //nolint:errorlint // it is that one
@@ -44,7 +46,7 @@ func TestLongQuestionsTakeTurns(t *testing.T) {
 		}
 		close(release)
 		synctest.Wait()
-		if _, err := do(r.WithContext(t.Context())); err != nil || running != maxTurns+1 {
+		if _, err := do(r.WithContext(t.Context())); err != nil || running.Load() != maxTurns+1 {
 			t.Errorf("the next: %v", err)
 		}
 	})
