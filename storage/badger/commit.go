@@ -18,11 +18,10 @@ const (
 	maxFrozen = 2
 
 	// A group waits for company, since each makes the disk write whole blocks
-	// and sync them, however few its bytes: while requests keep coming, up to
-	// maxLinger, until it has enoughGroup bytes of rows. The first after a
-	// pause of lingerPause is not kept waiting.
+	// and sync them, however few its bytes: up to maxLinger, until as many
+	// requests have come as the last group had, or enoughGroup bytes of rows.
+	// The first after a pause of lingerPause is not kept waiting.
 	maxLinger   = 4 * time.Millisecond
-	lingerStep  = time.Millisecond
 	lingerPause = 20 * time.Millisecond
 	enoughGroup = 32 << 10
 )
@@ -112,18 +111,23 @@ func (q *queue) take() (group []*request, closed bool) {
 	return group, q.closed
 }
 
-// linger waits while a group that is not large yet grows.
-func (q *queue) linger() {
-	seen := 0
-	for range maxLinger / lingerStep {
+// linger waits for a group of so many requests, or large enough, if that comes
+// soon.
+func (q *queue) linger(requests int) {
+	timeout := time.NewTimer(maxLinger)
+	defer timeout.Stop()
+	for {
 		q.mu.Lock()
-		n, bytes, closed := len(q.waiting), q.bytes, q.closed
+		enough := len(q.waiting) >= requests || q.bytes >= enoughGroup || q.closed
 		q.mu.Unlock()
-		if n == seen || bytes >= enoughGroup || closed {
+		if enough {
 			return
 		}
-		seen = n
-		time.Sleep(lingerStep)
+		select {
+		case <-q.wake:
+		case <-timeout.C:
+			return
+		}
 	}
 }
 
@@ -153,6 +157,7 @@ func (s *Store) commitLoop() {
 	defer tick.Stop()
 	var rows []byte
 	var committed time.Time // the last group
+	var size int            // its requests
 	for {
 		select {
 		case <-tick.C:
@@ -160,7 +165,7 @@ func (s *Store) commitLoop() {
 		default:
 		}
 		if s.o.SyncInterval == 0 && time.Since(committed) < lingerPause {
-			s.queue.linger()
+			s.queue.linger(size)
 		}
 		group, closed := s.queue.take()
 		switch {
@@ -173,7 +178,7 @@ func (s *Store) commitLoop() {
 				rows = append(rows, r.rows...)
 			}
 			s.settle(group, s.commit(group, rows))
-			committed = time.Now()
+			committed, size = time.Now(), len(group)
 		case closed:
 			return
 		default:
