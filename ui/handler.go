@@ -1,14 +1,14 @@
-// Package ui serves the web page. For now it is one page that says what can be
-// asked of the API and where; the application takes its place.
+// Package ui serves the web pages: the application under app/, which Vite
+// builds into dist/, or, in a binary built without it, one page that says so
+// and what can be asked of the API meanwhile.
 package ui
 
 import (
-	_ "embed"
 	"encoding/json"
-	"fmt"
-	"hash/fnv"
 	"html"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 )
@@ -17,6 +17,7 @@ import (
 type Options struct {
 	BasePath string // where the page and the API are, such as /jaeger; "" and / mean the root
 	Version  Version
+	Dist     fs.FS // the built application; nil means the one in this binary
 }
 
 // Version is the build as Jaeger's page names it. Kiali's JSON decoder reads it.
@@ -26,44 +27,72 @@ type Version struct {
 	BuildDate  string `json:"buildDate"`
 }
 
-//go:embed index.html
-var index string
-
-//go:embed style.css
-var style string
-
-// policy allows the page's own style sheet and nothing else: no script runs.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+const (
+	// appPolicy lets the page run, style and ask for what comes from its own
+	// origin, and nothing else.
+	appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+	// standInPolicy allows the page's own style sheet: no script runs.
+	standInPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
 
 // Handler answers every path with the page, as an application that has its
-// routes in the browser needs it, but for the files it is made of: style.css
-// under the base path, and 404 under static/. It expects whole paths, the base
-// path included, and GET or HEAD.
+// routes in the browser needs it, but for the files it is made of and 404
+// under assets/ and static/. It expects whole paths, the base path included,
+// and GET or HEAD.
 func Handler(opts Options) http.Handler {
 	base := strings.TrimSuffix(path.Clean("/"+opts.BasePath), "/")
-	page := newFile("text/html; charset=utf-8", render(base+"/", opts.Version))
-	sheet := newFile("text/css; charset=utf-8", style)
+	policy := appPolicy
+	page, files := built(opts.Dist)
+	if page == "" {
+		policy = standInPolicy
+		page, files = standIn()
+	}
+	page = withVersion(page, opts.Version)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, under := strings.CutPrefix(r.URL.Path, base+"/")
+		file := files[rest]
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "the page can only be read", http.StatusMethodNotAllowed)
-		case under && rest == "style.css":
-			sheet.serve(w, r)
-		case strings.HasPrefix(r.URL.Path, "/static/"), under && strings.HasPrefix(rest, "static/"):
+		case under && file != nil:
+			file.serve(w, r, policy)
+		case isAsset(strings.TrimPrefix(r.URL.Path, "/")), under && isAsset(rest):
 			http.NotFound(w, r)
 		default:
-			page.serve(w, r)
+			body := strings.Replace(page, "{{base}}", html.EscapeString(relativeBase(base, r.URL)), 1)
+			newFile("text/html; charset=utf-8", body).serve(w, r, policy)
 		}
 	})
 }
 
-// render fills in the page. The version stands in it as JavaScript that never
-// runs, in a data block: Kiali (status/versions.go up to v2.5) looks for the
-// text "const JAEGER_VERSION = ", then takes what follows up to the next
+// isAsset says whether only a file can be meant, so that a missing one is not
+// answered with the page.
+func isAsset(path string) bool {
+	return strings.HasPrefix(path, "assets/") || strings.HasPrefix(path, "static/")
+}
+
+// relativeBase is the base path as seen from u: ./ or ../ as often as it takes.
+// The browser resolves it against the address it knows, so the page also works
+// behind a proxy that has put a prefix before the path or taken one away.
+func relativeBase(base string, u *url.URL) string {
+	rest, under := strings.CutPrefix(u.EscapedPath(), base+"/")
+	switch {
+	case u.EscapedPath() == base && base != "": // /jaeger, without the slash
+		return "./" + path.Base(base) + "/"
+	case !under:
+		return base + "/"
+	case !strings.Contains(rest, "/"):
+		return "./"
+	}
+	return strings.Repeat("../", strings.Count(rest, "/"))
+}
+
+// withVersion fills in the version. It stands in the page as JavaScript that
+// never runs, in a data block: Kiali (status/versions.go up to v2.5) looks for
+// the text "const JAEGER_VERSION = ", then takes what follows up to the next
 // semicolon for JSON.
-func render(base string, v Version) string {
+func withVersion(page string, v Version) string {
 	if v.GitVersion != "" && !strings.HasPrefix(v.GitVersion, "v") {
 		v.GitVersion = "v" + v.GitVersion
 	}
@@ -73,37 +102,7 @@ func render(base string, v Version) string {
 		panic(err) // three strings always marshal
 	}
 	return strings.NewReplacer(
-		"{{base}}", html.EscapeString(base),
 		"{{version}}", html.EscapeString(v.GitVersion),
 		"{{declaration}}", "const JAEGER_VERSION = "+string(text)+";",
-	).Replace(index)
-}
-
-// file is one embedded answer.
-type file struct {
-	contentType, etag, body string
-}
-
-func newFile(contentType, body string) file {
-	sum := fnv.New64a()
-	sum.Write([]byte(body))
-	return file{contentType, fmt.Sprintf("%q", fmt.Sprintf("%x", sum.Sum64())), body}
-}
-
-func (f file) serve(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("ETag", f.etag)
-	h.Set("Cache-Control", "no-cache") // ask each time, be told 304
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	if strings.Contains(r.Header.Get("If-None-Match"), f.etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	h.Set("Content-Type", f.contentType)
-	h.Set("Content-Length", fmt.Sprint(len(f.body)))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(f.body)) // the client may have gone
-	}
+	).Replace(page)
 }

@@ -3,10 +3,13 @@ package ui_test
 import (
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/spandrel/spandrel/ui"
 )
@@ -20,27 +23,74 @@ func get(t *testing.T, base, method, path string, header ...string) *httptest.Re
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	ui.Handler(ui.Options{BasePath: base, Version: version}).ServeHTTP(w, r)
+	ui.Handler(ui.Options{BasePath: base, Version: version, Dist: fstest.MapFS{}}).ServeHTTP(w, r)
 	return w
 }
 
-func TestHandlerServesThePageUnderAnyPath(t *testing.T) {
+// base is where the browser finds the page's <base> when it has loaded path.
+func resolvedBase(t *testing.T, path, body string) string {
+	t.Helper()
+	_, href, _ := strings.Cut(body, `<base href="`)
+	href, _, _ = strings.Cut(href, `"`)
+	at, err := url.Parse(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := at.Parse(html.UnescapeString(href))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to.Path
+}
+
+func TestPageKnowsItsBaseFromAnyPath(t *testing.T) {
+	tests := []struct{ name, base, path, want string }{
+		{"root", "", "/", "/"},
+		{"slash as base", "/", "/", "/"},
+		{"a page at the root", "", "/search", "/"},
+		{"a trace at the root", "", "/trace/0af7", "/"},
+		{"base path without slash", "/jaeger", "/jaeger", "/jaeger/"},
+		{"base path with slash", "/jaeger", "/jaeger/", "/jaeger/"},
+		{"base path given with slash", "/jaeger/", "/jaeger/", "/jaeger/"},
+		{"deep base path", "/a/b", "/a/b/search", "/a/b/"},
+		{"deep base path without slash", "/a/b", "/a/b", "/a/b/"},
+		{"a trace's deep link", "/jaeger", "/jaeger/trace/0af7?uiFind=1", "/jaeger/"},
+		{"a trailing slash", "/jaeger", "/jaeger/trace/0af7/", "/jaeger/"},
+		{"an escaped slash is none", "", "/trace/a%2Fb", "/"},
+		{"a path outside of it", "/jaeger", "/elsewhere/x", "/jaeger/"},
+		{"a hostile base path is escaped", `/"><b>`, `/x`, `/"><b>/`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := get(t, tt.base, "GET", tt.path)
+			if got := resolvedBase(t, tt.path, w.Body.String()); w.Code != 200 || got != tt.want {
+				t.Errorf("got %d, base %q, want 200, %q", w.Code, got, tt.want)
+			}
+			if strings.Contains(w.Body.String(), "<b>") {
+				t.Errorf("the page contains the base path as markup")
+			}
+		})
+	}
+}
+
+func TestBaseHoldsBehindAProxyThatAddsAPrefix(t *testing.T) {
+	for _, path := range []string{"/", "/search", "/trace/0af7", "/trace/a...b"} {
+		if got := resolvedBase(t, "/x/y"+path, get(t, "", "GET", path).Body.String()); got != "/x/y/" {
+			t.Errorf("%s: got base %q, want /x/y/", path, got)
+		}
+	}
+}
+
+func TestHandlerServesTheFilesOfTheStandIn(t *testing.T) {
 	tests := []struct {
 		name, base, path string
 		status           int
 		contains         string
 	}{
-		{"root", "", "/", 200, `<base href="/">`},
-		{"slash as base", "/", "/", 200, `<base href="/">`},
-		{"base path without slash", "/jaeger", "/jaeger", 200, `<base href="/jaeger/">`},
-		{"base path with slash", "/jaeger", "/jaeger/", 200, `<base href="/jaeger/">`},
-		{"base path given with slash", "/jaeger/", "/jaeger/", 200, `<base href="/jaeger/">`},
-		{"deep base path", "/a/b", "/a/b/search", 200, `<base href="/a/b/">`},
-		{"a trace's deep link", "/jaeger", "/jaeger/trace/0af7?uiFind=1", 200, `<base href="/jaeger/">`},
 		{"the style sheet", "/jaeger", "/jaeger/style.css", 200, "color-scheme"},
 		{"static under the base path", "/jaeger", "/jaeger/static/x.js", 404, "not found"},
 		{"static at the root", "/jaeger", "/static/x.js", 404, "not found"},
-		{"a hostile base path is escaped", `/"><b>`, `/x`, 200, `<base href="/&#34;&gt;&lt;b&gt;/">`},
+		{"the page says what is missing", "", "/search", 200, "not built into this binary"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
