@@ -5,6 +5,7 @@ PEERS   := tests/peers
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+APP     := ui/app
 export CGO_ENABLED = 0
 
 .PHONY: help run build test test-race test-peers soak fuzz bench bench-peer lint check clean
@@ -15,8 +16,14 @@ help: ## list the targets
 run: build ## build and start spandrel with no configuration
 	./$(BIN)
 
-build: ## build bin/spandrel
+build: ui/dist/index.html ## build bin/spandrel, with the web UI where Node is there
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/spandrel
+
+# Without Node the binary serves a page that says what is missing.
+ui/dist/index.html: $(shell find $(APP) -name node_modules -prune -o -type f -print)
+	@if command -v npm >/dev/null; then \
+	  npm ci --prefix $(APP) --ignore-scripts --no-audit --no-fund --loglevel=error && npm run --silent --prefix $(APP) build -- --logLevel warn; \
+	else echo "no Node (npm) here: building without the web UI"; fi
 
 test: ## unit, conformance, fuzz seeds, API scripts, crash test, the real main
 	$(GO) vet ./...
@@ -54,4 +61,4 @@ lint: ## golangci-lint with .golangci.yml
 check: lint test ## what a change must pass before it is pushed
 
 clean: ## remove what the other targets made
-	rm -rf bin $(PEERS)/bin
+	rm -rf bin $(PEERS)/bin ui/dist $(APP)/node_modules
