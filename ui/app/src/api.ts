@@ -1,0 +1,105 @@
+// The server as docs/ui-api.md describes it.
+import { useEffect, useRef, useState } from "react";
+import { base } from "./router";
+
+export const api = base + "api/ui/v1/";
+
+/** An answer that is not 2xx, or none at all (status 0). */
+export class ApiError extends Error {
+  constructor(readonly status: number, message: string, readonly param?: string) {
+    super(message);
+  }
+}
+
+export async function request(path: string, init?: RequestInit): Promise<Response> {
+  let r: Response;
+  try {
+    r = await fetch(path.startsWith("/") ? path : api + path, init);
+  } catch (e) {
+    if ((e as Error).name === "AbortError") throw e;
+    throw new ApiError(0, "The server does not answer.");
+  }
+  if (r.ok || r.status === 304) return r;
+  const text = await r.text().catch(() => "");
+  try {
+    const { error } = JSON.parse(text) as { error: { message: string; param?: string } };
+    throw new ApiError(r.status, error.message, error.param);
+  } catch (e) {
+    if (e instanceof ApiError) throw e;
+    throw new ApiError(r.status, text.trim().slice(0, 300) || `The server answered ${r.status}.`);
+  }
+}
+
+export const json = <T>(path: string, signal?: AbortSignal): Promise<T> => request(path, { signal }).then((r) => r.json() as Promise<T>);
+
+export interface Loaded<T> {
+  data?: T; // the last good answer, kept while the next one is on its way
+  error?: ApiError;
+  loading: boolean;
+  ms?: number; // how long the answer took
+  reload: () => void;
+}
+
+/** What GET path answers; asks again when the path changes, and every `every` ms if given. null asks nothing. */
+export function useJson<T>(path: string | null, every = 0): Loaded<T> {
+  const [state, set] = useState<{ data?: T; error?: ApiError; loading: boolean; ms?: number }>({ loading: path !== null });
+  const [turn, again] = useState(0);
+  const shown = useRef<string | null>(null);
+  useEffect(() => {
+    if (path === null) return set({ loading: false });
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout>;
+    const ask = () => {
+      const t = performance.now();
+      json<T>(path, abort.signal).then(
+        (data) => {
+          shown.current = path;
+          set({ data, loading: false, ms: performance.now() - t });
+          if (every) timer = setTimeout(ask, every);
+        },
+        (error: Error) => {
+          if (abort.signal.aborted) return;
+          set((s) => ({ ...s, error: error instanceof ApiError ? error : new ApiError(0, String(error)), loading: false }));
+          if (every) timer = setTimeout(ask, every * 2);
+        },
+      );
+    };
+    set((s) => ({ ...s, loading: true, error: undefined }));
+    ask();
+    return () => (abort.abort(), clearTimeout(timer));
+  }, [path, every, turn]);
+  return { ...state, reload: () => again((n) => n + 1) };
+}
+
+export interface Summary {
+  id: string;
+  start: number;
+  duration: number;
+  spans: number;
+  errors: number;
+  orphans: number;
+  roots: number;
+  root: { id: string; service: string; operation: string; kind: string; duration: number; error: boolean; status?: string; flags?: string; method?: string; path?: string; host?: string };
+  services: { name: string; namespace?: string; spans: number; errors: number; revisions?: string[] }[];
+  moreServices?: number;
+  statuses?: Record<string, number>;
+  flags?: Record<string, number>;
+  matched: number;
+  partial?: boolean;
+}
+
+export interface SearchAnswer { traces: Summary[]; limit: number; more?: boolean; examined?: number; complete?: boolean; missing?: string[] }
+
+export interface Tag { key: string; type: string; value: unknown }
+export interface Endpoint { service?: string; ip?: string; port?: number }
+export interface SpanDetail {
+  id: string; view: string; parent?: string; service: string; operation: string; kind?: string;
+  start: number; startNs: string; duration: number; error?: boolean; status?: string; statusMessage?: string;
+  shared?: boolean; debug?: boolean; noStart?: boolean;
+  tags?: Tag[]; events?: { time: number; name: string; fields?: Tag[] }[];
+  links?: { traceId: string; spanId: string; type: string; tags?: Tag[] }[];
+  process?: Tag[]; local?: Endpoint; remote?: Endpoint;
+  scope?: { name?: string; version?: string; tags?: Tag[] }; traceState?: string; warnings?: string[];
+}
+
+export interface Scan { spans: number; from: number; complete: boolean }

@@ -1,0 +1,210 @@
+// The frame around every view: navigation, a field that takes any trace id,
+// time zone and theme. Views are loaded when they are first asked for.
+import { Component, lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
+import { findTraceID } from "./ids";
+import { Icon, Link } from "./kit";
+import { setPref, setTheme, type Theme, usePref, useZone } from "./prefs";
+import { go, usePlace } from "./router";
+
+const Explore = lazy(() => import("./explore"));
+const Trace = lazy(() => import("./trace"));
+const Status = lazy(() => import("./status"));
+
+interface View { path: string; title: string; key: string; view: ReactNode }
+
+const views: View[] = [
+  { path: "search", title: "Explore", key: "e", view: <Explore /> },
+  { path: "status", title: "Status", key: "i", view: <Status /> },
+];
+
+/** Old addresses and other people's, and what they are called here. */
+const moved: Record<string, (q: URLSearchParams) => string> = {
+  "": (q) => "search" + text(q),
+  topology: (q) => "dependencies" + text(q),
+  "deep-dependencies": (q) => "dependencies" + (q.get("service") ? "?focus=" + encodeURIComponent(q.get("service")!) : ""),
+  "quality-metrics": () => "mesh",
+};
+const text = (q: URLSearchParams) => (q.size ? "?" + q : "");
+
+export function App() {
+  const { path, query } = usePlace();
+  const [help, setHelp] = useState(false);
+  const to = moved[path];
+  useEffect(() => {
+    if (to) go(to(query), true);
+  }, [path]);
+  useEffect(() => {
+    let afterG = 0;
+    const press = (e: KeyboardEvent) => {
+      if (typingIn(e.target) || e.defaultPrevented) return;
+      if ((e.ctrlKey || e.metaKey) && e.key === "k") {
+        e.preventDefault();
+        document.getElementById("omnibox")?.focus();
+      }
+      if (e.ctrlKey || e.metaKey || e.altKey) return;
+      if (e.key === "?") setHelp(true);
+      else if (e.key === "/") {
+        const field = document.querySelector<HTMLInputElement>("[data-find] input, .query-bar input");
+        if (field) (e.preventDefault(), field.focus());
+      } else if (e.key === "g") afterG = performance.now();
+      else if (performance.now() - afterG < 1200) {
+        afterG = 0;
+        const view = views.find((v) => v.key === e.key);
+        if (view) (e.preventDefault(), e.stopImmediatePropagation(), go(view.path));
+      }
+    };
+    window.addEventListener("keydown", press, true);
+    return () => window.removeEventListener("keydown", press, true);
+  }, []);
+  if (to) return null;
+  const trace = /^trace\/(.+)$/.exec(path);
+  const view = views.find((v) => v.path === path);
+  const embedded = query.get("uiEmbed") === "v0";
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      {embedded ? null : <Header />}
+      <main id="main" tabIndex={-1} className={embedded ? "embedded" : ""}>
+        <Boundary key={path}>
+          <Suspense fallback={<p className="loading">Loading…</p>}>
+            {trace ? <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
+          </Suspense>
+        </Boundary>
+      </main>
+      {help && <Help onClose={() => setHelp(false)} />}
+    </>
+  );
+}
+
+/** Whether a key belongs to a field that has the focus. */
+export const typingIn = (t: EventTarget | null) => t instanceof HTMLElement && (t.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(t.tagName)) && !(t instanceof HTMLInputElement && /^(checkbox|radio|button|range)$/.test(t.type));
+
+function Header() {
+  const { path } = usePlace();
+  const zone = useZone();
+  const theme = usePref("theme", "auto") as Theme;
+  return (
+    <header className="top">
+      <Link to="search" className="brand">
+        <img src="icon.svg" alt="" width="22" height="22" />
+        <span>Spandrel</span>
+      </Link>
+      <nav aria-label="Views">
+        {views.map((v) => (
+          <Link key={v.path} to={v.path} className={path === v.path || (v.path === "search" && path.startsWith("trace/")) ? "here" : ""}>
+            {v.title}
+          </Link>
+        ))}
+      </nav>
+      <span className="grow" />
+      <Omnibox />
+      <button type="button" className="quiet" title="Show times in UTC or local time" onClick={() => setPref("tz", zone === "utc" ? "local" : "utc")}>
+        {zone === "utc" ? "UTC" : "Local"}
+      </button>
+      <ThemeButton theme={theme} />
+    </header>
+  );
+}
+
+function ThemeButton({ theme }: { theme: Theme }) {
+  const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+  return (
+    <button type="button" className="quiet" aria-label={dark ? "Use the light theme" : "Use the dark theme"} title="Theme" onClick={() => setTheme(dark ? "light" : "dark")}>
+      <Icon name={dark ? "sun" : "moon"} />
+    </button>
+  );
+}
+
+function Omnibox() {
+  const [value, set] = useState("");
+  const [wrong, setWrong] = useState(false);
+  return (
+    <form
+      className="omnibox"
+      role="search"
+      onSubmit={(e) => {
+        e.preventDefault();
+        const id = findTraceID(value);
+        setWrong(!id);
+        if (id) (set(""), go("trace/" + id));
+      }}
+    >
+      <input id="omnibox" value={value} aria-label="Trace id" aria-invalid={wrong || undefined} aria-describedby={wrong ? "omnibox-wrong" : undefined} placeholder="Trace id, traceparent, link…" spellCheck={false} autoComplete="off" onChange={(e) => (set(e.target.value), setWrong(false))} />
+      {wrong && (
+        <span id="omnibox-wrong" className="wrong pop" role="alert">
+          There is no trace id in this.
+        </span>
+      )}
+    </form>
+  );
+}
+
+function NotFound({ path }: { path: string }) {
+  return (
+    <div className="nothing">
+      <h1>No such page</h1>
+      <p>
+        There is nothing at <code>{path.slice(0, 200)}</code>. <Link to="search">Explore traces</Link>
+      </p>
+    </div>
+  );
+}
+
+const keys: [string, string][] = [
+  ["/", "find"], ["Ctrl K", "go to the trace id field"], ["g e · g s · g m · g r · g h · g i", "Explore · Services · Map · Errors · Mesh · Status"], ["?", "this list"],
+  ["In a trace", ""],
+  ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c", "critical path"],
+  ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"],
+  ["] · [", "collapse · expand all"], ["p · o", "collapse · expand one level"], ["Ctrl B", "find"], ["Esc", "clear, close"], ["v, then 1…5", "timeline, flame graph, graph, statistics, spans"],
+  ["y · Shift Y", "copy a link to the span · the trace id"],
+  ["In the tree", ""], ["↑ ↓ Home End PgUp PgDn", "move between rows"], ["→ ←", "expand, collapse, to the parent"], ["Enter", "details"],
+];
+
+function Help({ onClose }: { onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} aria-label="Keyboard" onClose={onClose}>
+      <h2>Keyboard</h2>
+      <dl className="keys">
+        {keys.map(([k, what]) =>
+          what ? (
+            <div key={k}>
+              <dt>
+                <kbd>{k}</kbd>
+              </dt>
+              <dd>{what}</dd>
+            </div>
+          ) : (
+            <h3 key={k}>{k}</h3>
+          ),
+        )}
+      </dl>
+      <form method="dialog">
+        <button>Close</button>
+      </form>
+    </dialog>
+  );
+}
+
+/** Shows what went wrong in a view instead of an empty page. */
+class Boundary extends Component<{ children: ReactNode }, { error?: Error }> {
+  override state: { error?: Error } = {};
+  static getDerivedStateFromError(error: Error) {
+    return { error };
+  }
+  override render() {
+    if (!this.state.error) return this.props.children;
+    return (
+      <div className="nothing" role="alert">
+        <h1>This view has failed</h1>
+        <p>{this.state.error.message}</p>
+        <button type="button" onClick={() => location.reload()}>
+          Load the page again
+        </button>
+      </div>
+    );
+  }
+}

@@ -1,0 +1,66 @@
+// A store without spans: what has to happen for that to change, with counters.
+import { type StatusAnswer } from "./status-types";
+import { useJson } from "./api";
+import { count } from "./format";
+import { Copy, Icon, Link } from "./kit";
+
+export function EmptyStore() {
+  const { data } = useJson<StatusAnswer>("status", 1500);
+  if (!data) return null;
+  return (
+    <div className="nothing">
+      <h2>Nothing has been stored yet</h2>
+      <Checklist status={data} />
+    </div>
+  );
+}
+
+const meshConfig = (host: string) => `# istio meshConfig
+enableTracing: true
+defaultConfig:
+  tracing:
+    sampling: 100
+    zipkin:
+      address: ${host}`;
+
+export function Checklist({ status }: { status: StatusAnswer }) {
+  const zipkin = status.listeners.find((l) => l.for === "zipkin");
+  const { received, accepted, rejected, failed } = status.ingest;
+  const astray = (status.ingest.misdirected ?? []).reduce((n, m) => n + m.requests, 0);
+  const config = meshConfig("zipkin.istio-system:9411");
+  const step = (done: boolean, text: React.ReactNode) => (
+    <li className={done ? "done" : "todo"}>
+      <Icon name={done ? "ok" : "clock"} label={done ? "done" : "not yet"} />
+      <span>{text}</span>
+    </li>
+  );
+  return (
+    <>
+      <ol className="checklist" aria-live="polite">
+        {step(!!zipkin?.open, zipkin ? <>The Zipkin collector listens on <code>{zipkin.address}</code></> : "The Zipkin collector is switched off")}
+        {step(received > 0, received ? `${count(received)} spans have been received` : "No span has been received so far")}
+        {step(accepted > 0, accepted ? `${count(accepted)} spans have been stored` : "No span has been stored so far")}
+      </ol>
+      {rejected + failed > 0 && (
+        <p className="trouble">
+          <Icon name="error" /> {count(rejected)} spans were rejected, {count(failed)} could not be stored. <Link to="status">Why?</Link>
+        </p>
+      )}
+      {astray > 0 && (
+        <p className="trouble">
+          <Icon name="error" /> {count(astray)} posts went to a path where nothing listens. <Link to="status">Which?</Link>
+        </p>
+      )}
+      <h3>Try it without a mesh</h3>
+      <p>
+        <code className="block">spandrel demo</code> <Copy text="spandrel demo" label="Copy the command" />
+      </p>
+      <h3>Point an Istio mesh at it</h3>
+      <div className="with-copy">
+        <pre>{config}</pre>
+        <Copy text={config} label="Copy the configuration" />
+      </div>
+      <p className="dim">Pods take it on when they are restarted. Anything that speaks Zipkin can post to {zipkin?.url ? <code>{zipkin.url}</code> : "the collector"}.</p>
+    </>
+  );
+}

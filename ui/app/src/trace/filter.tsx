@@ -1,0 +1,105 @@
+// What is searched for, left out and folded in a trace.
+import { useEffect, useRef, useState } from "react";
+import { count, duration, parseDuration, plural } from "../format";
+import { Icon } from "../kit";
+import { QueryInput } from "../query-input";
+import type { TraceModel } from "./model";
+
+export function FilterBar({ model, version, timeline }: { model: TraceModel; version: number; timeline: boolean }) {
+  const f = model.filter;
+  const [text, setText] = useState(f.q);
+  const sent = useRef(f.q);
+  useEffect(() => {
+    if (model.filter.q !== sent.current) setText((sent.current = model.filter.q)); // set from elsewhere
+  }, [version]);
+  useEffect(() => {
+    if (text === sent.current) return;
+    const timer = setTimeout(() => void model.search((sent.current = text)), 180);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const [min, setMin] = useState(f.min ? duration(f.min) : "");
+  const found = model.found?.length ?? 0;
+  const at = model.found ? model.found.indexOf(model.selected) : -1;
+  const shown = model.layout.rows.length;
+  return (
+    <div className="filter-bar" data-find>
+      <Icon name="search" />
+      <QueryInput label="Find in this trace" value={text} onChange={setText} onSubmit={() => (text !== sent.current ? void model.search((sent.current = text)) : model.found && model.step(model.found, 1))} placeholder="Find: word, key=value, status>=500, !error…" invalid={!!model.findError} describedBy={model.findError ? "find-wrong" : undefined} />
+      {f.q && (
+        <span className="found" aria-live="polite">
+          {model.finding ? "…" : model.findError ? "" : `${at >= 0 ? `${at + 1} of ` : ""}${plural(found, "match", "matches")}`}
+        </span>
+      )}
+      {f.q && (
+        <>
+          <button type="button" className="small" aria-label="Previous match" disabled={!found} onClick={() => model.found && model.step(model.found, -1)}>
+            <Icon name="up" />
+          </button>
+          <button type="button" className="small" aria-label="Next match" disabled={!found} onClick={() => model.found && model.step(model.found, 1)}>
+            <Icon name="down" />
+          </button>
+          <button type="button" aria-pressed={f.mode === "filter"} title="Hide the spans that do not match, but not what leads to those that do" onClick={() => model.set(() => (model.filter = { ...f, mode: f.mode === "filter" ? "highlight" : "filter" }))}>
+            Only matches
+          </button>
+        </>
+      )}
+      {model.findError && (
+        <span className="wrong" id="find-wrong" role="alert">
+          {model.findError}
+        </span>
+      )}
+      {timeline && (
+        <>
+          <button type="button" aria-pressed={f.errors} disabled={!model.errorRows.length} onClick={() => model.set(() => (model.filter = { ...f, errors: !f.errors }))}>
+            Only errors
+          </button>
+          <select aria-label="Only this service" value={f.service} onChange={(e) => model.set(() => (model.filter = { ...f, service: e.target.value }))}>
+            <option value="">All services</option>
+            {[...model.t.services].sort().slice(0, 1000).map((s) => (
+              <option key={s} value={s}>
+                {s.slice(0, 100)}
+              </option>
+            ))}
+          </select>
+          <input
+            className="short"
+            aria-label="At least this long"
+            placeholder="≥ 10ms"
+            value={min}
+            onChange={(e) => {
+              setMin(e.target.value);
+              const us = e.target.value.trim() ? parseDuration(e.target.value.replace(/\s/g, "")) : 0;
+              if (us !== null && us !== model.filter.min) model.set(() => (model.filter = { ...model.filter, min: us }));
+            }}
+          />
+          {(f.errors || f.service || f.min > 0 || (f.q && f.mode === "filter")) && (
+            <>
+              <span className="found">{plural(shown, "row")} shown</span>
+              <button type="button" className="small" onClick={() => (setMin(""), model.set(() => (model.filter = { ...f, errors: false, service: "", min: 0, mode: "highlight" })))}>
+                Show all {count(model.t.n)}
+              </button>
+            </>
+          )}
+          <span className="grow" />
+          {model.t.pair && (
+            <button type="button" aria-pressed={model.hops} title="Show the two proxies of a call as one row (h)" onClick={() => model.set(() => (model.hops = !model.hops))}>
+              Fold hops
+            </button>
+          )}
+          <button type="button" aria-pressed={model.similar} title="Show five or more similar siblings as one row (m)" onClick={() => model.set(() => (model.similar = !model.similar))}>
+            Fold similar
+          </button>
+          <button type="button" aria-pressed={model.critical} title="Underline what the answer was waiting for (c)" onClick={() => model.set(() => (model.critical = !model.critical))}>
+            Critical path
+          </button>
+          <button type="button" className="small" title="Collapse all (])" onClick={() => model.collapse(true)}>
+            Collapse
+          </button>
+          <button type="button" className="small" title="Expand all ([)" onClick={() => model.collapse(false)}>
+            Expand
+          </button>
+        </>
+      )}
+    </div>
+  );
+}

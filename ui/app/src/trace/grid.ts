@@ -1,0 +1,383 @@
+// The rows of the timeline: a fixed set of elements that is filled anew for
+// whatever is in view, and one canvas for the bars. Made without React, because
+// it is drawn on every frame of a scroll.
+import { context } from "../kit";
+import { duration } from "../format";
+import { explainFlags, splitFlags } from "../mesh";
+import { token } from "../theme-colors";
+import type { TraceModel } from "./model";
+import { indexOf } from "./rows";
+import { rowText, serverOf } from "./names";
+import { ERROR, EVENTS, ORPHAN } from "./skeleton";
+
+export const rowHeight = 26;
+// Browsers give up on elements higher than about 17 million pixels (Firefox) or
+// 33 (Chromium); beyond this the scroll bar stands for more than it measures.
+const tallest = 8_000_000;
+const indent = 14, deepest = 16;
+
+interface RowElement {
+  el: HTMLElement; name: HTMLElement; tree: HTMLElement; toggle: HTMLElement; depth: HTMLElement; swatch: HTMLElement; mark: HTMLElement; who: HTMLElement; to: HTMLElement; what: HTMLElement;
+  chips: HTMLElement; bar: HTMLElement; label: HTMLElement; took: HTMLElement; where: HTMLElement;
+}
+
+const make = (tag: string, className: string, parent?: HTMLElement) => {
+  const e = document.createElement(tag);
+  e.className = className;
+  parent?.append(e);
+  return e;
+};
+
+export class Grid {
+  readonly el = make("div", "grid");
+  private stage = make("div", "stage", this.el); // stays in place while the rest scrolls: no frame is blank
+  private tall = make("div", "tall", this.el);
+  private canvas = make("canvas", "bars", this.stage) as HTMLCanvasElement;
+  private pool: RowElement[] = [];
+  private frame = 0;
+  private width = 0;
+  private height = 0;
+  private nameWidth = 400;
+  private first = 0;
+  cursor = 0; // the line that has the keyboard
+  private watch: ResizeObserver;
+
+  constructor(private model: TraceModel, private onDetail: () => void) {
+    const e = this.el;
+    e.tabIndex = 0;
+    e.setAttribute("role", "treegrid");
+    e.setAttribute("aria-label", "Spans");
+    e.setAttribute("aria-colcount", "2");
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.tall.setAttribute("aria-hidden", "true");
+    this.stage.setAttribute("role", "rowgroup");
+    e.addEventListener("scroll", () => this.schedule(), { passive: true });
+    e.addEventListener("click", (x) => this.click(x));
+    e.addEventListener("keydown", (x) => this.key(x));
+    e.addEventListener("wheel", (x) => this.wheel(x), { passive: false });
+    e.addEventListener("focus", () => this.draw());
+    e.addEventListener("blur", () => this.draw());
+    this.watch = new ResizeObserver(() => this.measure());
+    this.watch.observe(e);
+  }
+
+  destroy() {
+    cancelAnimationFrame(this.frame);
+    this.watch.disconnect();
+    this.el.remove();
+  }
+
+  /** Width of the column of names, in pixels. */
+  setNameWidth(px: number) {
+    this.nameWidth = px;
+    this.el.style.setProperty("--names", `${px}px`);
+    this.draw();
+  }
+
+  private measure() {
+    this.width = this.el.clientWidth;
+    this.height = this.el.clientHeight;
+    this.stage.style.height = `${this.height}px`;
+    this.draw();
+  }
+
+  schedule() {
+    this.frame ||= requestAnimationFrame(() => this.draw());
+  }
+
+  private get total() {
+    return this.model.layout.rows.length * rowHeight;
+  }
+  private get tallness() {
+    return Math.min(this.total, tallest);
+  }
+  /** Pixels of the rows for one of the scroll bar. */
+  private get scale() {
+    const room = this.tallness - this.height;
+    return this.total > tallest && room > 0 ? (this.total - this.height) / room : 1;
+  }
+
+  private stretch() {
+    const h = `${Math.max(0, this.tallness - this.height)}px`;
+    if (this.tall.style.height !== h) this.tall.style.height = h;
+  }
+
+  scrollToLine(i: number) {
+    const top = i * rowHeight, now = this.el.scrollTop * this.scale;
+    if (top < now + rowHeight) this.el.scrollTop = Math.max(0, top - this.height / 3) / this.scale;
+    else if (top + rowHeight * 2 > now + this.height) this.el.scrollTop = (top - (this.height * 2) / 3) / this.scale;
+  }
+
+  scrollBy(px: number) {
+    this.el.scrollTop += px / this.scale;
+  }
+
+  showSelected() {
+    const r = this.model.selectedShown;
+    if (r < 0) return;
+    this.stretch();
+    this.cursor = indexOf(this.model.layout, r);
+    this.scrollToLine(this.cursor);
+  }
+
+  draw() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    if (!this.height) return;
+    const { rows } = this.model.layout;
+    this.stretch();
+    this.cursor = Math.max(0, Math.min(this.cursor, rows.length - 1));
+    const top = this.el.scrollTop * this.scale;
+    this.first = Math.max(0, Math.min(Math.floor(top / rowHeight), rows.length - 1));
+    const n = Math.min(rows.length - this.first, Math.ceil(this.height / rowHeight) + 1);
+    while (this.pool.length < n) this.pool.push(this.makeRow());
+    const offset = this.first * rowHeight - top;
+    for (let k = 0; k < this.pool.length; k++) {
+      const row = this.pool[k]!;
+      row.el.hidden = k >= n;
+      if (k < n) this.fill(row, this.first + k, offset + k * rowHeight);
+    }
+    this.el.setAttribute("aria-rowcount", String(rows.length));
+    const active = this.cursor >= this.first && this.cursor < this.first + n;
+    if (active) this.el.setAttribute("aria-activedescendant", `line-${this.cursor}`);
+    else this.el.removeAttribute("aria-activedescendant");
+    this.paint(offset, n);
+  }
+
+  private makeRow(): RowElement {
+    const el = make("div", "row", this.stage);
+    el.setAttribute("role", "row");
+    const name = make("div", "name", el);
+    name.setAttribute("role", "gridcell");
+    const tree = make("span", "tree", name);
+    const depth = make("span", "deep", name);
+    const toggle = make("span", "toggle", name);
+    const swatch = make("span", "swatch", name);
+    const mark = make("span", "mark", name);
+    const who = make("bdi", "who", name);
+    const to = make("bdi", "to", name);
+    const what = make("bdi", "what", name);
+    const chips = make("span", "chips", name);
+    const bar = make("div", "bar", el);
+    bar.setAttribute("role", "gridcell");
+    const label = make("span", "label", bar);
+    const took = make("span", "took", label);
+    const where = make("bdi", "where", label);
+    return { el, name, tree, depth, toggle, swatch, mark, who, to, what, chips, bar, label, took, where };
+  }
+
+  private fill(e: RowElement, line: number, y: number) {
+    const m = this.model, { t, layout: l } = m;
+    const at = l.rows[line]!;
+    const group = at < 0 ? l.groups[-1 - at]! : null;
+    const r = group ? group.first : at;
+    const hops = m.hops && serverOf(t, r) >= 0;
+    const level = l.level[r]!;
+    e.el.style.transform = `translateY(${y}px)`;
+    e.el.id = `line-${line}`;
+    const opens = group !== null || t.size[r]! > (hops ? 2 : 1); // the server's half is not a row of its own
+    const open = group ? m.openGroups.has(group.first) : !m.collapsed[r];
+    const wrong = group ? group.errors > 0 : !!(t.flags[r]! & ERROR) || (hops && !!(t.flags[serverOf(t, r)]! & ERROR));
+    e.el.setAttribute("aria-level", String(level + 1));
+    e.el.setAttribute("aria-rowindex", String(line + 1));
+    if (opens) e.el.setAttribute("aria-expanded", String(open));
+    else e.el.removeAttribute("aria-expanded");
+    e.el.setAttribute("aria-selected", String(!group && r === m.selectedShown));
+    const classes = ["row"];
+    if (line % 2) classes.push("odd");
+    if (!group && r === m.selectedShown) classes.push("selected");
+    if (line === this.cursor) classes.push("cursor");
+    if (wrong) classes.push("wrong");
+    if (m.filter.q && m.foundBits) classes.push(m.matches(r) ? "match" : "faint");
+    e.el.className = classes.join(" ");
+    e.tree.style.width = `${Math.min(level, deepest) * indent}px`;
+    put(e.depth, level > deepest ? String(level) : "");
+    e.toggle.className = opens ? (open ? "toggle open" : "toggle shut") : "toggle";
+    e.swatch.style.background = m.colors[t.service[r]!]!;
+    const failedBelow = !wrong && opens && !open && this.errorsBelow(r);
+    put(e.mark, wrong ? "▲" : failedBelow ? "△" : "");
+    e.mark.title = wrong ? "error" : failedBelow ? "errors below" : "";
+    const x = rowText(t, r);
+    put(e.who, x.who.slice(0, 200));
+    put(e.to, x.to ? "→ " + x.to.slice(0, 120) : "");
+    put(e.what, (group ? `×${group.rows.length} ` : "") + (t.flags[r]! & ORPHAN && t.parent[r]! < 0 ? "⋯ " : "") + x.what.slice(0, 300));
+    const title = (group ? `${group.rows.length} similar spans\n` : "") + x.full.slice(0, 1000) + (x.flags ? "\n" + explainFlags(x.flags) : "") + (t.flags[r]! & ORPHAN ? "\nIts parent is not stored." : "");
+    if (e.name.title !== title) e.name.title = title;
+    this.chips(e.chips, x.status, x.flags);
+    const from = m.from(r), took = t.took[r]!;
+    put(e.took, group ? `${duration(group.took)} in all` : duration(took));
+    put(e.where, group ? "" : x.where.slice(0, 120));
+    // the label stands where there is room: after the bar, before it, or in it
+    const { from: z0, to: z1 } = m.zoom;
+    const w = Math.max(1, this.width - this.nameWidth);
+    const a = ((from - z0) / (z1 - z0)) * w, b = ((from + took - z0) / (z1 - z0)) * w;
+    const need = Math.min(w, (e.took.textContent!.length + (x.where && !group ? Math.min(x.where.length, 40) + 2 : 0)) * 6.4 + 14);
+    const left = b + need <= w ? b : a - need >= 0 ? a - need : Math.max(0, Math.min(w - need, a));
+    e.label.style.transform = `translateX(${Math.round(left + 5)}px)`;
+    e.label.className = left < b && left + need > a && left >= a - 1 ? "label inside" : "label";
+  }
+
+  private chips(box: HTMLElement, status: string, flags: string) {
+    const key = `${status}|${flags}`;
+    if (box.dataset.key === key) return;
+    box.dataset.key = key;
+    box.textContent = "";
+    for (const f of splitFlags(flags)) {
+      const c = make("span", "chip flag", box);
+      c.textContent = f;
+      c.title = explainFlags(f);
+    }
+    if (!status) return;
+    const n = Number(status);
+    const c = make("span", `chip status ${status.startsWith("grpc") ? (status === "grpc 0" ? "ok" : "bad") : n >= 500 || n === 0 ? "bad" : n >= 400 ? "warn" : "ok"}`, box);
+    c.textContent = status;
+  }
+
+  private errorsBelow(r: number): boolean {
+    const rows = this.model.errorRows, end = r + this.model.t.size[r]!;
+    let lo = 0, hi = rows.length;
+    while (lo < hi) {
+      const mid = (lo + hi) >> 1;
+      if (rows[mid]! <= r) lo = mid + 1;
+      else hi = mid;
+    }
+    return lo < rows.length && rows[lo]! < end;
+  }
+
+  private paint(offset: number, n: number) {
+    const m = this.model, { t, layout: l } = m;
+    const w = Math.max(1, this.width - this.nameWidth), h = this.height;
+    this.canvas.style.transform = `translateX(${this.nameWidth}px)`;
+    const g = context(this.canvas, w, h);
+    const { from: z0, to: z1 } = m.zoom;
+    const X = (us: number) => ((us - z0) / (z1 - z0)) * w;
+    g.strokeStyle = token("--line");
+    g.beginPath();
+    for (let i = 1; i < 5; i++) {
+      const x = Math.round((i / 5) * w) + 0.5;
+      g.moveTo(x, 0);
+      g.lineTo(x, h);
+    }
+    g.stroke();
+    const errorColor = token("--error"), pathColor = token("--path"), ink = token("--ink");
+    const path = m.critical ? m.criticalPath : null;
+    const bar = (from: number, took: number, y: number, height: number, color: string, alpha = 1) => {
+      const a = Math.max(-2, X(from)), b = Math.min(w + 2, X(from + took));
+      if (b < 0 || a > w) return;
+      g.globalAlpha = alpha;
+      g.fillStyle = color;
+      g.fillRect(a, y, Math.max(2, b - a), height);
+      g.globalAlpha = 1;
+    };
+    for (let k = 0; k < n; k++) {
+      const at = l.rows[this.first + k]!;
+      const y = offset + k * rowHeight;
+      const group = at < 0 ? l.groups[-1 - at]! : null;
+      const r = group ? group.first : at;
+      const faint = m.filter.q && m.foundBits && !m.matches(r) ? 0.35 : 1;
+      const color = m.colors[t.service[r]!]!;
+      if (group) {
+        for (let i = 0, step = Math.max(1, Math.floor(group.rows.length / 500)); i < group.rows.length; i += step) bar(m.from(group.rows[i]!), t.took[group.rows[i]!]!, y + 8, 10, color, 0.55);
+        continue;
+      }
+      const server = m.hops ? serverOf(t, r) : -1;
+      bar(m.from(r), t.took[r]!, y + 6, 14, color, (server >= 0 ? 0.45 : 0.9) * faint);
+      if (server >= 0) bar(m.from(server), t.took[server]!, y + 6, 14, m.colors[t.service[server]!]!, 0.95 * faint);
+      if (t.flags[r]! & ERROR || (server >= 0 && t.flags[server]! & ERROR)) {
+        const a = Math.max(0, X(m.from(r))), b = Math.min(w, Math.max(X(m.from(r) + t.took[r]!), X(m.from(r)) + 3));
+        g.strokeStyle = errorColor; // a frame and hatching: colour is not the only sign
+        g.lineWidth = 1.5;
+        g.strokeRect(a + 0.75, y + 6.75, Math.max(1.5, b - a - 1.5), 12.5);
+        g.lineWidth = 1;
+        g.save();
+        g.beginPath();
+        g.rect(a, y + 6, Math.max(0, b - a), 14);
+        g.clip();
+        g.beginPath();
+        for (let x = a - 14; x < Math.min(b, a + 600); x += 7) (g.moveTo(x, y + 20), g.lineTo(x + 14, y + 6));
+        g.stroke();
+        g.restore();
+      }
+      if (path) {
+        for (const row of server >= 0 ? [r, server] : [r])
+          for (const i of path.of.get(row) ?? []) {
+            const a = Math.max(0, X(path.from[i]!)), b = Math.min(w, X(path.to[i]!));
+            if (b < 0 || a > w) continue;
+            g.fillStyle = pathColor;
+            g.fillRect(a, y + 20, Math.max(1, b - a), 3);
+          }
+      }
+      if (t.flags[r]! & EVENTS) {
+        g.fillStyle = ink;
+        g.fillRect(Math.min(w - 2, Math.max(0, X(m.from(r)))), y + 4, 2, 3);
+      }
+    }
+  }
+
+  /** The line at a place on the page. */
+  private lineAt(clientY: number): number {
+    const y = clientY - this.el.getBoundingClientRect().top + this.el.scrollTop * this.scale;
+    return Math.floor(y / rowHeight);
+  }
+
+  private click(e: MouseEvent) {
+    const line = this.lineAt(e.clientY);
+    if (line < 0 || line >= this.model.layout.rows.length) return;
+    this.cursor = line;
+    const at = this.model.layout.rows[line]!;
+    if ((e.target as Element).closest(".toggle.open, .toggle.shut") || at < 0) return this.model.toggle(line);
+    this.model.select(this.model.selectedShown === at ? -1 : at);
+  }
+
+  private wheel(e: WheelEvent) {
+    if (!e.ctrlKey) return;
+    e.preventDefault();
+    const x = e.clientX - this.el.getBoundingClientRect().left - this.nameWidth;
+    this.model.panZoom(0, e.deltaY > 0 ? 1.25 : 0.8, Math.max(0, Math.min(1, x / (this.width - this.nameWidth))));
+  }
+
+  private moveTo(line: number) {
+    this.cursor = Math.max(0, Math.min(line, this.model.layout.rows.length - 1));
+    this.scrollToLine(this.cursor);
+    const at = this.model.layout.rows[this.cursor]!;
+    if (this.model.selected >= 0 && at >= 0) this.model.select(at); // details follow while they are open
+    else this.draw();
+  }
+
+  private key(e: KeyboardEvent) {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
+    const m = this.model, l = m.layout, at = l.rows[this.cursor];
+    if (at === undefined) return;
+    const page = Math.max(1, Math.floor(this.height / rowHeight) - 1);
+    const expanded = this.el.querySelector(`#line-${this.cursor}`)?.getAttribute("aria-expanded");
+    const keys: Record<string, () => void> = {
+      ArrowDown: () => this.moveTo(this.cursor + 1),
+      ArrowUp: () => this.moveTo(this.cursor - 1),
+      j: () => this.moveTo(this.cursor + 1),
+      k: () => this.moveTo(this.cursor - 1),
+      PageDown: () => this.moveTo(this.cursor + page),
+      PageUp: () => this.moveTo(this.cursor - page),
+      Home: () => this.moveTo(0),
+      End: () => this.moveTo(l.rows.length - 1),
+      ArrowRight: () => (expanded === "false" ? m.toggle(this.cursor) : expanded === "true" && this.moveTo(this.cursor + 1)),
+      ArrowLeft: () => {
+        if (expanded === "true") return m.toggle(this.cursor);
+        const level = l.level[at < 0 ? l.groups[-1 - at]!.first : at]!;
+        let up = this.cursor - 1;
+        while (up > 0 && (l.rows[up]! < 0 || l.level[l.rows[up]!]! >= level)) up--;
+        this.moveTo(Math.max(0, up));
+      },
+      Enter: () => (at < 0 ? m.toggle(this.cursor) : (m.select(at), this.onDetail())),
+      " ": () => (at < 0 ? m.toggle(this.cursor) : m.select(m.selectedShown === at ? -1 : at)),
+    };
+    const act = keys[e.key];
+    if (!act) return;
+    e.preventDefault();
+    e.stopPropagation();
+    act();
+  }
+}
+
+function put(e: HTMLElement, text: string) {
+  if (e.textContent !== text) e.textContent = text;
+}

@@ -1,0 +1,386 @@
+// One trace. The skeleton is loaded once; every view reads the same model, and
+// what one sees is in the address.
+import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { ApiError } from "../api";
+import { typingIn } from "../app";
+import { count, duration, plural } from "../format";
+import { Copy, copyText, Icon, Link, Tabs, Time, Trouble } from "../kit";
+import { pref, setPref } from "../prefs";
+import { base, go, place, setParams, usePlace } from "../router";
+import { Detail } from "./detail";
+import { FilterBar } from "./filter";
+import { Grid, rowHeight } from "./grid";
+import { load, type LoadedTrace, newer } from "./load";
+import { Minimap, Ruler } from "./minimap";
+import { TraceModel } from "./model";
+import { mostlyPairs } from "./rows";
+import { rowText } from "./names";
+
+const Flame = lazy(() => import("./flame"));
+const Graph = lazy(() => import("./graph"));
+const Statistics = lazy(() => import("./statistics"));
+const SpanTable = lazy(() => import("./span-table"));
+
+type ViewName = "timeline" | "flame" | "graph" | "stats" | "spans";
+const viewNames: [ViewName, string][] = [["timeline", "Timeline"], ["flame", "Flame graph"], ["graph", "Graph"], ["stats", "Statistics"], ["spans", "Spans"]];
+/** Jaeger's names of its views, which it keeps out of the address but others may write. */
+const alias: Record<string, ViewName> = { TraceTimelineViewer: "timeline", TraceFlamegraph: "flame", TraceGraph: "graph", TraceStatistics: "stats", TraceSpansView: "spans", statistics: "stats" };
+
+export default function Trace({ id }: { id: string }) {
+  const [model, setModel] = useState<TraceModel | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const [turn, again] = useState(0);
+  useEffect(() => {
+    let gone = false;
+    setError(null);
+    load(id).then(
+      (loaded) => {
+        if (gone) return;
+        const m = new TraceModel(loaded);
+        readState(m, place().query);
+        setModel(m);
+        if (loaded.trace.id !== id) go(`trace/${loaded.trace.id}${location.search}`, true);
+      },
+      (e: Error) => !gone && setError(e instanceof ApiError ? e : new ApiError(0, e.message)),
+    );
+    return () => void (gone = true);
+  }, [id, turn]);
+  if (error?.status === 404)
+    return (
+      <div className="nothing">
+        <h1>This trace is not stored</h1>
+        <p>
+          <code>{id.slice(0, 64)}</code>: its spans may still be on their way, or it is older than what is kept.
+        </p>
+        <button type="button" className="primary" onClick={() => again((n) => n + 1)}>
+          Look again
+        </button>
+      </div>
+    );
+  if (error) return <Trouble error={error} retry={() => again((n) => n + 1)} />;
+  if (!model) return <p className="loading">Loading the trace…</p>;
+  return <Opened key={model.t.id} model={model} />;
+}
+
+/** Takes the state of the view from the address. */
+function readState(m: TraceModel, q: URLSearchParams) {
+  const fold = q.get("fold");
+  if (fold !== null) {
+    m.hops = fold.split(",").includes("hops") && !!m.t.pair;
+    m.similar = fold.split(",").includes("similar");
+  }
+  if (q.get("cp") === "0") m.critical = false;
+  if (q.get("skew") === "adjusted") m.adjusted = true;
+  m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: q.get("only") === "errors", service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
+  for (const r of (q.get("x") ?? "").split(".").filter(Boolean)) {
+    const row = parseInt(r, 36);
+    if (row < m.t.n) m.collapsed[row] = 1;
+  }
+  const zoom = /^([\d.]+)-([\d.]+)$/.exec(q.get("zoom") ?? "");
+  if (zoom) m.setZoom(Number(zoom[1]), Number(zoom[2]));
+  m.relayout();
+  const wanted = q.get("span") ?? q.get("uiFind");
+  const ids = wanted?.trim().split(/\s+/) ?? [];
+  const selected = ids.length > 0 && /^[0-9a-fA-F]{1,16}$/.test(ids[0]!) && m.selectID(ids[0]!);
+  const text = q.get("q") ?? (selected ? "" : (q.get("uiFind") ?? ""));
+  if (text) void m.search(text);
+}
+
+/** Puts the state of the view into the address. */
+function writeState(m: TraceModel) {
+  const all = m.whole().to;
+  const folded: string[] = [];
+  for (let r = 0; r < m.t.n && folded.length <= 300; r++) if (m.collapsed[r]) folded.push(r.toString(36));
+  const fold = [m.hops && "hops", m.similar && "similar"].filter(Boolean).join(",");
+  const usual = mostlyPairs(m.t) ? "hops" : "";
+  setParams({
+    zoom: m.zoom.from > 0 || m.zoom.to < all ? `${+m.zoom.from.toFixed(3)}-${+m.zoom.to.toFixed(3)}` : null,
+    fold: fold === usual ? null : fold || "none",
+    cp: m.critical ? null : "0",
+    skew: m.adjusted ? "adjusted" : null,
+    mode: m.filter.mode === "filter" ? "filter" : null,
+    only: m.filter.errors ? "errors" : null,
+    svc: m.filter.service || null,
+    min: m.filter.min ? String(m.filter.min) : null,
+    q: m.filter.q || null,
+    span: m.selected >= 0 ? m.spanID(m.selected) : null,
+    uiFind: null,
+    x: folded.length <= 300 ? folded.join(".") || null : null,
+  });
+}
+
+function Opened({ model }: { model: TraceModel }) {
+  const version = useSyncExternalStore(model.subscribe, model.snapshot);
+  const { query } = usePlace();
+  const viewParam = query.get("view") ?? "";
+  const view = (alias[viewParam] ?? (viewNames.some(([v]) => v === viewParam) ? viewParam : "timeline")) as ViewName;
+  const setView = (v: ViewName) => setParams({ view: v === "timeline" ? null : v }, true);
+  const late = useLateSpans(model);
+  const t = model.t;
+  const root = rowText(t, 0);
+  useEffect(() => {
+    document.title = `${root.what || root.who} – ${t.id.slice(0, 7)} – Spandrel`;
+  }, [t]);
+  const first = useRef(true);
+  useEffect(() => {
+    if (first.current && query.has("uiFind")) return void (first.current = false); // a deep link stays as it came until something changes
+    first.current = false;
+    const timer = setTimeout(() => place().path.startsWith("trace/") && writeState(model), 200);
+    return () => clearTimeout(timer);
+  }, [version]);
+  useTraceKeys(model, setView);
+  const hide = (k: string) => query.get("uiEmbed") === "v0" && query.get(k) === "1";
+  const detail = model.selected >= 0 && (
+    <Detail model={model} onClose={() => {
+      model.select(-1);
+      document.querySelector<HTMLElement>(".grid")?.focus();
+    }} />
+  );
+  return (
+    <div className="trace">
+      {!hide("uiTimelineCollapseTitle") && <Head model={model} late={late} view={view} setView={setView} root={`${root.what || root.who}`} service={t.services[t.service[0]!] ?? ""} />}
+      {view !== "stats" && <FilterBar model={model} version={version} timeline={view === "timeline"} />}
+      <div className={detail ? "split with-detail" : "split"}>
+        <div className="stage-box">
+          <Suspense fallback={<p className="loading">Loading…</p>}>
+            {view === "timeline" && <Timeline model={model} version={version} minimap={!hide("uiTimelineHideMinimap")} />}
+            {view === "flame" && <Flame model={model} version={version} />}
+            {view === "graph" && <Graph model={model} version={version} />}
+            {view === "stats" && <Statistics model={model} />}
+            {view === "spans" && <SpanTable model={model} version={version} />}
+          </Suspense>
+        </div>
+        {detail}
+      </div>
+    </div>
+  );
+}
+
+function Head({ model, late, view, setView, root, service }: { model: TraceModel; late: Late; view: ViewName; setView: (v: ViewName) => void; root: string; service: string }) {
+  const t = model.t;
+  const errors = model.errorRows.length;
+  const at = model.errorRows.indexOf(model.selected);
+  const jaeger = `${base}api/traces/${t.id}`;
+  const mine = `${base}api/ui/v1/traces/${t.id}/download?format=`;
+  return (
+    <div className="trace-head">
+      <div className="title">
+        <Link to="search" className="quiet" title="Back to the search">
+          <Icon name="left" label="Back to the search" />
+        </Link>
+        <h1>
+          <span className="dim">{service.split(".")[0]!.slice(0, 60)}</span> <bdi>{root.slice(0, 200)}</bdi>
+        </h1>
+        <code className="id" title={t.id}>
+          {t.id.slice(0, 7)}
+        </code>
+        <Copy text={t.id} label="Copy the trace id" />
+        <Link className="button small" to={`trace/${t.id}...`}>
+          Compare
+        </Link>
+        <details className="menu">
+          <summary>JSON</summary>
+          <div>
+            <a href={`${jaeger}?prettyPrint=true`}>Jaeger</a>
+            <a href={`${jaeger}?raw=true&prettyPrint=true`}>Jaeger, unadjusted</a>
+            <a href={`${mine}zipkin`}>Zipkin</a>
+            <a href={`${mine}otlp`}>OTLP</a>
+          </div>
+        </details>
+      </div>
+      <div className="facts">
+        <Time at={t.start} long />
+        <span>
+          <b>{duration(t.duration)}</b>
+        </span>
+        <span>
+          <b>{count(t.n)}</b> {t.n === 1 ? "span" : "spans"}
+        </span>
+        <span>
+          <b>{t.services.length}</b> {t.services.length === 1 ? "service" : "services"}
+        </span>
+        <span>
+          depth <b>{t.depth}</b>
+        </span>
+        {errors ? (
+          <span className="error-jump" role="group" aria-label="Errors">
+            <button type="button" className="bad" title="Go to the next error (e)" onClick={() => model.step(model.errorRows, 1)}>
+              <Icon name="error" /> {plural(errors, "error")}
+              {at >= 0 && <span className="dim"> {at + 1}/{errors}</span>}
+            </button>
+            <button type="button" className="small" aria-label="Previous error" onClick={() => model.step(model.errorRows, -1)}>
+              <Icon name="up" />
+            </button>
+            <button type="button" className="small" aria-label="Next error" onClick={() => model.step(model.errorRows, 1)}>
+              <Icon name="down" />
+            </button>
+          </span>
+        ) : (
+          <span className="dim">no errors</span>
+        )}
+        {t.orphans > 0 && (
+          <span className="chip warn" title="Spans name a parent that is not stored (yet)">
+            incomplete: {plural(t.orphans, "parent")} missing
+          </span>
+        )}
+        {late.next && (
+          <button type="button" className="primary small" onClick={late.take}>
+            +{plural(late.next.trace.n - t.n, "late span")}: show
+          </button>
+        )}
+        {t.shift && (
+          <button type="button" className="small" aria-pressed={model.adjusted} title="Clocks of some hosts differ. Adjusted moves their spans to where they can have been." onClick={() => model.setAdjusted(!model.adjusted)}>
+            Clocks adjusted
+          </button>
+        )}
+        <span className="grow" />
+        <Tabs label="View" tabs={viewNames} value={view} onChange={setView} />
+      </div>
+    </div>
+  );
+}
+
+interface Late { next: LoadedTrace | null; take: () => void }
+
+/** Asks every few seconds whether spans have come since, for as long as somebody looks. */
+function useLateSpans(model: TraceModel): Late {
+  const [next, setNext] = useState<LoadedTrace | null>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    let etag = model.etag;
+    const opened = performance.now();
+    const timer = setInterval(() => {
+      if (document.hidden || performance.now() - opened > 30 * 60_000) return;
+      newer(model.t.id, etag, abort.signal).then(
+        (l) => {
+          if (!l) return;
+          etag = l.etag;
+          if (l.trace.n !== model.t.n) setNext(l);
+        },
+        () => {}, // the next turn asks again
+      );
+    }, model.t.n > 200_000 ? 30_000 : 3000);
+    return () => (clearInterval(timer), abort.abort());
+  }, [model, next]);
+  return {
+    next,
+    take: () => {
+      if (next) model.update(next);
+      setNext(null);
+    },
+  };
+}
+
+function Timeline({ model, version, minimap }: { model: TraceModel; version: number; minimap: boolean }) {
+  const box = useRef<HTMLDivElement>(null);
+  const grid = useRef<Grid | null>(null);
+  const [names, setNames] = useState(() => Math.max(140, Number(pref("names", "0")) || Math.round(Math.min(620, window.innerWidth * 0.42))));
+  useEffect(() => {
+    const g = new Grid(model, () => document.querySelector<HTMLElement>(".detail button")?.focus());
+    grid.current = g;
+    box.current!.append(g.el);
+    g.setNameWidth(names);
+    const api = { scroll: (px: number) => g.scrollBy(px) };
+    scrollers.add(api);
+    return () => (scrollers.delete(api), g.destroy());
+  }, [model]);
+  const selected = model.selected;
+  useEffect(() => grid.current?.draw(), [version]);
+  useEffect(() => {
+    grid.current?.showSelected();
+    grid.current?.draw();
+  }, [selected, model.t]);
+  useEffect(() => grid.current?.setNameWidth(names), [names]);
+  const drag = (e: React.PointerEvent) => {
+    const left = box.current!.getBoundingClientRect().left;
+    e.currentTarget.setPointerCapture(e.pointerId);
+    const move = (x: PointerEvent) => setNames(Math.max(120, Math.min(box.current!.clientWidth - 120, x.clientX - left)));
+    const el = e.currentTarget;
+    el.addEventListener("pointermove", move as EventListener);
+    el.addEventListener("pointerup", () => el.removeEventListener("pointermove", move as EventListener), { once: true });
+  };
+  useEffect(() => {
+    if (names !== Number(pref("names", "0"))) setPref("names", String(names));
+  }, [names]);
+  return (
+    <div className="timeline">
+      {minimap && <Minimap model={model} version={version} />}
+      <div className="ruler-box">
+        <span className="ruler-title" style={{ width: names }}>
+          Service and operation
+        </span>
+        <Ruler model={model} left={names} />
+        <div
+          className="divider"
+          role="separator"
+          aria-orientation="vertical"
+          aria-label="Width of the names"
+          aria-valuenow={Math.round(names)}
+          aria-valuemin={120}
+          aria-valuemax={2000}
+          tabIndex={0}
+          style={{ left: names }}
+          onPointerDown={drag}
+          onKeyDown={(e) => {
+            const d = e.key === "ArrowRight" ? 20 : e.key === "ArrowLeft" ? -20 : 0;
+            if (d) (e.preventDefault(), e.stopPropagation(), setNames((n) => Math.max(120, n + d)));
+          }}
+        />
+      </div>
+      <div className="grid-box" ref={box} />
+      {model.layout.rows.length === 0 && <p className="nothing">No span passes the filter.</p>}
+    </div>
+  );
+}
+
+const scrollers = new Set<{ scroll: (px: number) => void }>();
+
+/** Jaeger's keys and ours. Those of the grid itself are handled there. */
+function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
+  useEffect(() => {
+    let afterV = 0;
+    const press = (e: KeyboardEvent) => {
+      const findField = document.querySelector<HTMLInputElement>("[data-find] input");
+      if ((e.ctrlKey || e.metaKey) && e.key === "b") return e.preventDefault(), findField?.focus();
+      if (e.key === "Escape") {
+        if (document.querySelector("dialog[open]")) return;
+        if (typingIn(e.target)) (e.target as HTMLElement).blur();
+        if (model.filter.q) void model.search("");
+        else if (model.selected >= 0) model.select(-1);
+        return;
+      }
+      if (typingIn(e.target) || e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || document.querySelector("dialog[open]")) return;
+      if ((e.target as Element).closest?.("[role=tab],[role=separator]") && e.key.startsWith("Arrow")) return;
+      const far = e.shiftKey;
+      const scroll = (d: number) => scrollers.forEach((s) => s.scroll(d * rowHeight * (far ? 10 : 3)));
+      const found = model.foundBits ? Array.from(model.found!) : [];
+      const visible = () => Array.from(model.layout.rows).filter((r) => r >= 0);
+      if (performance.now() - afterV < 1500 && /^[1-5]$/.test(e.key)) {
+        afterV = 0;
+        return setView(viewNames[Number(e.key) - 1]![0]);
+      }
+      const keys: Record<string, () => void> = {
+        s: () => scroll(1), w: () => scroll(-1),
+        a: () => model.panZoom(far ? -0.05 * 4 : -0.02, 1), d: () => model.panZoom(far ? 0.05 * 4 : 0.02, 1),
+        arrowleft: () => model.panZoom(far ? -0.2 : -0.02, 1), arrowright: () => model.panZoom(far ? 0.2 : 0.02, 1),
+        arrowup: () => model.panZoom(0, far ? 0.6 : 0.9), arrowdown: () => model.panZoom(0, far ? 1.6 : 1 / 0.9),
+        "]": () => model.collapse(true), "[": () => model.collapse(false), p: () => model.collapseOne(true), o: () => model.collapseOne(false),
+        e: () => void model.step(model.errorRows, far ? -1 : 1),
+        n: () => void model.step(found, far ? -1 : 1),
+        f: () => void model.step(found.length ? found : visible(), 1), b: () => void model.step(found.length ? found : visible(), -1),
+        h: () => model.t.pair && model.set(() => (model.hops = !model.hops)),
+        m: () => model.set(() => (model.similar = !model.similar)),
+        c: () => model.set(() => (model.critical = !model.critical)),
+        i: () => void model.step([...new Set(Array.from(model.criticalPath.row))].sort((x, y) => x - y), 1),
+        "0": () => model.setZoom(0, model.whole().to),
+        z: () => model.selected >= 0 && model.setZoom(model.from(model.selected), model.from(model.selected) + Math.max(model.t.took[model.selected]!, 1)),
+        v: () => void (afterV = performance.now()),
+        y: () => void copyText(far ? model.t.id : location.href),
+      };
+      const act = keys[e.key.toLowerCase()];
+      if (act) (e.preventDefault(), act());
+    };
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, [model]);
+}

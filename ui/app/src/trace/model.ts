@@ -1,0 +1,238 @@
+// The state of one open trace, apart from React: what is folded, filtered,
+// zoomed and selected. Views subscribe; the grid reads it on every frame.
+import { json } from "../api";
+import { serviceColors } from "../theme-colors";
+import { criticalPath, type Path } from "./critical";
+import type { LoadedTrace } from "./load";
+import { collapseAll, collapseLevel, errorRows, hiddenHalves, indexOf, type Layout, layout, mostlyPairs, reveal, standsFor } from "./rows";
+import { ERROR, hex, rowsOf, type Skeleton } from "./skeleton";
+
+export interface Zoom { from: number; to: number } // µs after the trace's start
+
+export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; service: string; min: number }
+
+export class TraceModel {
+  t: Skeleton;
+  etag: string;
+  colors: string[];
+  hops: boolean;
+  similar = false;
+  critical = true;
+  adjusted = false;
+  filter: Filter = { q: "", mode: "highlight", errors: false, service: "", min: 0 };
+  collapsed: Uint8Array;
+  openGroups = new Set<number>();
+  zoom: Zoom;
+  selected = -1;
+  found: Uint32Array | null = null; // rows that the query found
+  foundBits: Uint8Array | null = null;
+  findError = "";
+  finding = false;
+  layout!: Layout;
+  hidden: Uint8Array | null = null;
+  errorRows: number[];
+  version = 0;
+  private path: Path | null = null;
+  private listeners = new Set<() => void>();
+  private find: AbortController | null = null;
+
+  constructor(loaded: LoadedTrace) {
+    this.t = loaded.trace;
+    this.etag = loaded.etag;
+    this.colors = serviceColors(this.t.services);
+    this.hops = mostlyPairs(this.t);
+    this.collapsed = new Uint8Array(this.t.n);
+    this.zoom = this.whole();
+    this.errorRows = errorRows(this.t);
+    this.relayout();
+  }
+
+  subscribe = (l: () => void) => (this.listeners.add(l), () => void this.listeners.delete(l));
+  snapshot = () => this.version;
+
+  whole = (): Zoom => ({ from: 0, to: Math.max(this.t.duration, 1) });
+
+  /** Start of a span as shown: adjusted for clock skew if that is wanted. */
+  from = (r: number) => this.t.from[r]! + (this.adjusted && this.t.shift ? this.t.shift[r]! : 0);
+
+  get criticalPath(): Path {
+    return (this.path ??= criticalPath(this.t, this.from));
+  }
+
+  changed() {
+    this.version++;
+    for (const l of this.listeners) l();
+  }
+
+  relayout() {
+    this.hidden = hiddenHalves(this.t, this.hops);
+    this.layout = layout(this.t, { hops: this.hops, similar: this.similar, collapsed: this.collapsed, openGroups: this.openGroups, keep: this.passing() });
+  }
+
+  /** Rows that the filter lets through; null if it is off. */
+  private passing(): Uint8Array | null {
+    const { t, filter: f } = this;
+    const byQuery = f.q && f.mode === "filter" ? (this.foundBits ?? null) : null;
+    if (!byQuery && !f.errors && !f.service && !f.min) return null;
+    const service = f.service ? t.services.indexOf(f.service) : -1;
+    const pass = new Uint8Array(t.n);
+    for (let r = 0; r < t.n; r++)
+      pass[r] = (!byQuery || byQuery[r]) && (!f.errors || t.flags[r]! & ERROR) && (!f.service || t.service[r] === service) && t.took[r]! >= f.min ? 1 : 0;
+    return pass;
+  }
+
+  /** Whether a row is one of those found; a folded half counts for its client. */
+  matches(r: number): boolean {
+    const bits = this.foundBits;
+    if (!bits || !this.filter.q) return false;
+    return !!bits[r] || (this.hidden !== null && this.t.pair !== null && this.t.pair[r]! >= 0 && !!this.hidden[this.t.pair[r]!] && !!bits[this.t.pair[r]!]);
+  }
+
+  set(change: () => void) {
+    change();
+    this.relayout();
+    this.changed();
+  }
+
+  setZoom(from: number, to: number) {
+    const all = this.whole().to;
+    const least = Math.min(1, all);
+    let a = Math.max(0, Math.min(from, to)), b = Math.min(all, Math.max(from, to));
+    if (b - a < least) (a = Math.max(0, Math.min(a, all - least))), (b = a + least);
+    this.zoom = { from: a, to: b };
+    this.changed();
+  }
+
+  panZoom(pan: number, factor: number, center = 0.5) {
+    const { from, to } = this.zoom;
+    const width = Math.min((to - from) * factor, this.whole().to);
+    const middle = from + (to - from) * center;
+    let a = middle - width * center + pan * (to - from);
+    a = Math.max(0, Math.min(a, this.whole().to - width));
+    this.setZoom(a, a + width);
+  }
+
+  select(row: number) {
+    if (row < 0) this.selected = -1;
+    else {
+      const shown = standsFor(this.t, this.hidden, row);
+      if (this.layout.rows[indexOf(this.layout, shown)] !== shown) {
+        reveal(this.t, this.layout, this.collapsed, this.openGroups, shown);
+        this.relayout();
+      }
+      this.selected = row;
+    }
+    this.changed();
+  }
+
+  get selectedShown() {
+    return this.selected < 0 ? -1 : standsFor(this.t, this.hidden, this.selected);
+  }
+
+  /** Moves through rows in order: to the next or the one before the selected, round the ends. */
+  step(rows: ArrayLike<number>, direction: 1 | -1): boolean {
+    if (!rows.length) return false;
+    let i = 0;
+    if (direction > 0) {
+      while (i < rows.length && rows[i]! <= this.selected) i++;
+      if (i === rows.length) i = 0;
+    } else {
+      i = rows.length - 1;
+      while (i >= 0 && rows[i]! >= this.selected && this.selected >= 0) i--;
+      if (i < 0) i = rows.length - 1;
+    }
+    this.select(rows[i]!);
+    return true;
+  }
+
+  collapse(all: boolean) {
+    this.set(() => collapseAll(this.t, this.collapsed, all));
+  }
+  collapseOne(on: boolean) {
+    this.set(() => collapseLevel(this.t, this.layout, this.collapsed, on));
+  }
+  toggle(line: number) {
+    const r = this.layout.rows[line];
+    if (r === undefined) return;
+    this.set(() => {
+      if (r < 0) {
+        const first = this.layout.groups[-1 - r]!.first;
+        this.openGroups.has(first) ? this.openGroups.delete(first) : this.openGroups.add(first);
+      } else this.collapsed[r] = this.collapsed[r] ? 0 : 1;
+    });
+  }
+
+  /** Asks the server which rows meet the query. */
+  async search(q: string) {
+    this.find?.abort();
+    this.filter = { ...this.filter, q };
+    this.findError = "";
+    if (!q.trim()) {
+      this.finding = false;
+      return this.set(() => ((this.found = null), (this.foundBits = null)));
+    }
+    const abort = (this.find = new AbortController());
+    this.finding = true;
+    this.changed();
+    try {
+      const a = await json<{ rows: number[] }>(`traces/${this.t.id}/find?q=${encodeURIComponent(q)}`, abort.signal);
+      this.finding = false;
+      this.set(() => {
+        this.found = Uint32Array.from(a.rows);
+        this.foundBits = new Uint8Array(this.t.n);
+        for (const r of a.rows) if (r < this.t.n) this.foundBits[r] = 1;
+      });
+    } catch (e) {
+      if (abort.signal.aborted) return;
+      this.finding = false;
+      this.set(() => {
+        this.found = null;
+        this.foundBits = null;
+        this.findError = (e as Error).message;
+      });
+    }
+  }
+
+  /** Takes the trace with its late spans, keeping what is selected and folded. */
+  update(loaded: LoadedTrace) {
+    const old = this.t;
+    const wasWhole = this.zoom.from === 0 && this.zoom.to === this.whole().to;
+    const folded: string[] = [];
+    for (let r = 0; r < old.n; r++) if (this.collapsed[r]) folded.push(hex(old.views[r]!));
+    const selected = this.selected >= 0 ? hex(old.views[this.selected]!) : "";
+    this.t = loaded.trace;
+    this.etag = loaded.etag;
+    const rows = new Map<bigint, number>();
+    for (let r = 0; r < this.t.n; r++) rows.set(this.t.views[r]!, r);
+    this.collapsed = new Uint8Array(this.t.n);
+    for (const id of folded) {
+      const r = rows.get(BigInt("0x" + id));
+      if (r !== undefined) this.collapsed[r] = 1;
+    }
+    this.selected = selected ? (rows.get(BigInt("0x" + selected)) ?? -1) : -1;
+    this.openGroups.clear();
+    this.colors = serviceColors(this.t.services);
+    this.errorRows = errorRows(this.t);
+    this.path = null;
+    if (wasWhole) this.zoom = this.whole();
+    this.relayout();
+    this.changed();
+    if (this.filter.q) void this.search(this.filter.q);
+  }
+
+  setAdjusted(on: boolean) {
+    this.path = null;
+    this.set(() => (this.adjusted = on));
+  }
+
+  spanID = (r: number) => hex(this.t.views[r]!);
+
+  /** Selects spans by id; false if none is here. */
+  selectID(id: string): boolean {
+    const rows = rowsOf(this.t, id);
+    const server = this.t.kinds.indexOf("server");
+    const row = rows.find((r) => this.t.kind[r] === server) ?? rows[0];
+    if (row !== undefined) this.select(row);
+    return row !== undefined;
+  }
+}
