@@ -9,11 +9,20 @@ import { go, usePlace } from "./router";
 const Explore = lazy(() => import("./explore"));
 const Trace = lazy(() => import("./trace"));
 const Status = lazy(() => import("./status"));
+const Services = lazy(() => import("./services"));
+const ServiceMap = lazy(() => import("./map"));
+const Errors = lazy(() => import("./errors"));
+const Mesh = lazy(() => import("./mesh-view"));
+const Compare = lazy(() => import("./compare"));
 
 interface View { path: string; title: string; key: string; view: ReactNode }
 
 const views: View[] = [
   { path: "search", title: "Explore", key: "e", view: <Explore /> },
+  { path: "monitor", title: "Services", key: "s", view: <Services /> },
+  { path: "dependencies", title: "Map", key: "m", view: <ServiceMap /> },
+  { path: "errors", title: "Errors", key: "r", view: <Errors /> },
+  { path: "mesh", title: "Mesh", key: "h", view: <Mesh /> },
   { path: "status", title: "Status", key: "i", view: <Status /> },
 ];
 
@@ -69,7 +78,7 @@ export function App() {
       <main id="main" tabIndex={-1} className={embedded ? "embedded" : ""}>
         <Boundary key={path}>
           <Suspense fallback={<p className="loading">Loading…</p>}>
-            {trace ? <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
+            {trace ? trace[1]!.includes("...") ? <Compare key={trace[1]} pair={trace[1]!} /> : <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
           </Suspense>
         </Boundary>
       </main>

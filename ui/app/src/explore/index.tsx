@@ -4,6 +4,7 @@ import { ApiError, type SearchAnswer, type Summary, useJson } from "../api";
 import { count, duration, goDuration, percent, plural } from "../format";
 import { type Column, Flags, Icon, Link, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
+import { splitService } from "../mesh";
 import { go, href, usePlace, withParams } from "../router";
 import { QueryInput } from "../query-input";
 import { Chart, type ChartKind } from "./chart";
@@ -120,7 +121,7 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
       cell: (t) => <input type="checkbox" aria-label={`Choose ${rootName(t).slice(0, 80)} of ${t.id.slice(0, 7)} to compare`} checked={chosen.includes(t.id)} onChange={() => setChosen((c) => (c.includes(t.id) ? c.filter((x) => x !== t.id) : [...c, t.id]))} />,
     },
     {
-      key: "name", label: "Trace", width: "minmax(150px, 2fr)", by: (t) => rootName(t),
+      key: "name", label: "Trace", width: "minmax(150px, 2.6fr)", by: (t) => rootName(t),
       cell: (t) => (
         <span className="trace-name">
           <Icon name={t.errors ? "error" : "ok"} label={t.errors ? "with errors" : "without errors"} />
@@ -136,7 +137,7 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
     },
     { key: "status", label: "Status", width: "64px", by: (t) => Number(t.root.status ?? 0), cell: (t) => <Status code={t.root.status} /> },
     { key: "flags", label: "Flags", width: "96px", title: "Envoy's response flags of all spans", by: (t) => Object.keys(t.flags ?? {}).join(), cell: (t) => <span className="clip">{Object.keys(t.flags ?? {}).slice(0, 3).map((f) => <Flags key={f} text={f} />)}</span>, wideOnly: true },
-    { key: "services", label: "Services", width: "minmax(120px, 1.4fr)", by: (t) => t.services.length, cell: (t) => <ServicePills trace={t} />, wideOnly: true },
+    { key: "services", label: "Services", width: "minmax(120px, 2fr)", by: (t) => t.services.length, cell: (t) => <ServicePills trace={t} />, wideOnly: true },
     { key: "spans", label: "Spans", width: "64px", right: true, by: (t) => t.spans, cell: (t) => count(t.spans), wideOnly: true },
     { key: "errors", label: "Errors", width: "64px", right: true, by: (t) => t.errors, cell: (t) => (t.errors ? <span className="bad">{count(t.errors)}</span> : <span className="dim">0</span>) },
     {
@@ -225,8 +226,8 @@ function ServicePills({ trace }: { trace: Summary }) {
     <span className="pills">
       {trace.services.slice(0, 4).map((s) => (
         <span key={s.name} className={s.errors ? "pill bad" : "pill"} title={`${s.name}: ${plural(s.spans, "span")}${s.errors ? `, ${plural(s.errors, "error")}` : ""}${s.revisions?.length ? `, revision ${s.revisions.join(", ")}` : ""}`}>
-          <Service name={s.name.slice(0, 60)} /> {s.revisions?.length === 1 && <span className="dim">{s.revisions[0]!.slice(0, 12)}</span>}
-          {s.errors > 0 && <span className="bad">!{s.errors}</span>}
+          <bdi>{splitService(s.name).name.slice(0, 60)}</bdi> {s.revisions?.length === 1 && <span className="dim">{s.revisions[0]!.slice(0, 12)}</span>}
+          {s.errors > 0 && <span className="bad">▲{s.errors}</span>}
         </span>
       ))}
       {rest > 0 && <span className="dim">+{rest}</span>}

@@ -57,7 +57,7 @@ function build(m: TraceModel): { nodes: GraphNode[]; edges: GraphEdge[] } {
     }
     if (!from) continue;
     const key = `${from}\n${to}`;
-    const e = edges.get(key) ?? { from, to, calls: 0, errors: 0, total: 0 };
+    const e = edges.get(key) ?? { from, to, weight: 0, calls: 0, errors: 0, total: 0 };
     e.calls++;
     e.errors += wrong;
     e.total += t.took[r]!;

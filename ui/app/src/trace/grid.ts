@@ -251,6 +251,14 @@ export class Grid {
     const g = context(this.canvas, w, h);
     const { from: z0, to: z1 } = m.zoom;
     const X = (us: number) => ((us - z0) / (z1 - z0)) * w;
+    const odd = token("--odd"), marked = token("--warn-bg"), chosen = token("--selected");
+    for (let k = 0; k < n; k++) {
+      const at = l.rows[this.first + k]!;
+      const paint = at >= 0 && at === m.selectedShown ? chosen : at >= 0 && m.matches(at) ? marked : (this.first + k) % 2 ? odd : "";
+      if (!paint) continue;
+      g.fillStyle = paint;
+      g.fillRect(0, offset + k * rowHeight, w, rowHeight);
+    }
     g.strokeStyle = token("--line");
     g.beginPath();
     for (let i = 1; i < 5; i++) {
