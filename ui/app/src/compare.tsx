@@ -46,7 +46,7 @@ export default function Compare({ pair }: { pair: string }) {
     { key: "errors", label: "Errors", width: "70px", right: true, by: (m) => m.b.errors - m.a.errors, cell: (m) => (m.a.errors + m.b.errors ? <span className="bad">{m.a.errors === m.b.errors ? m.a.errors : `${m.a.errors} → ${m.b.errors}`}</span> : <span className="dim">0</span>), wideOnly: true },
     { key: "a", label: "A", width: "86px", right: true, by: (m) => m.a.total, cell: (m) => (m.a.count ? duration(m.a.total) : "–"), wideOnly: true },
     { key: "b", label: "B", width: "86px", right: true, by: (m) => m.b.total, cell: (m) => (m.b.count ? duration(m.b.total) : "–"), wideOnly: true },
-    { key: "delta", label: "Difference", width: "140px", right: true, by: (m) => m.b.total - m.a.total, cell: (m) => <Delta a={m.a.total} b={m.b.total} both={m.a.count > 0 && m.b.count > 0} /> },
+    { key: "delta", label: "Difference", width: "168px", right: true, by: (m) => m.b.total - m.a.total, cell: (m) => <Delta a={m.a.total} b={m.b.total} both={m.a.count > 0 && m.b.count > 0} /> },
     {
       key: "bar", label: "B faster | slower", width: "minmax(90px, 1fr)", wideOnly: true,
       cell: (m) => {

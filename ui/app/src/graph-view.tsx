@@ -7,7 +7,7 @@ import { useSize } from "./kit";
 export interface GraphNode { id: string; title: string; sub?: string; lines: string[]; bad?: boolean; kind?: string; query?: string; selected?: boolean }
 export interface GraphEdge { from: string; to: string; label?: string; weight: number; bad?: boolean; dashed?: boolean; title?: string }
 
-const W = 168, H = 66, gapX = 96, gapY = 26;
+const W = 184, H = 66, gapX = 96, gapY = 26;
 
 export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: GraphNode[]; edges: GraphEdge[]; label: string; onNode?: (n: GraphNode) => void; onEdge?: (e: GraphEdge) => void }) {
   const box = useRef<HTMLDivElement>(null);
@@ -45,10 +45,10 @@ export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: Grap
     >
       <svg width={size.width || 1} height={size.height || 1} role="group" aria-label={label}>
         <defs>
-          <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+          <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto">
             <path d="M0 0 8 4 0 8z" className="arrow" />
           </marker>
-          <marker id="arrow-bad" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+          <marker id="arrow-bad" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto">
             <path d="M0 0 8 4 0 8z" className="arrow bad" />
           </marker>
         </defs>
@@ -92,7 +92,7 @@ export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: Grap
                 <rect width={W} height={H} rx="8" />
                 <text x="10" y="20" className="node-title">
                   {n.bad ? "▲ " : ""}
-                  {cut(n.title, n.bad ? 19 : 21)}
+                  {cut(n.title, n.bad ? 19 : 22)}
                 </text>
                 {n.sub && (
                   <text x="10" y="35" className="node-sub">

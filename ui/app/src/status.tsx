@@ -41,7 +41,7 @@ export default function Status() {
             <Figure value={exact(i.rejected)} label="rejected" bad={i.rejected > 0} />
             <Figure value={exact(i.failed)} label="could not be stored" bad={i.failed > 0} />
           </div>
-          <p className="dim">{st.newest ? <>The newest span began {ago(st.newest, s.now)}.</> : "No span yet."}</p>
+          {st.newest ? <p className="dim">The newest span began {ago(st.newest, s.now)}.</p> : null}
           <Reasons title="Rejected spans" rows={(i.rejections ?? []).map((r) => [`${r.reason}${r.format ? ` (${r.format})` : ""}`, r.spans])} />
           <Reasons title="Not stored" rows={(i.failures ?? []).map((r) => [r.reason, r.spans])} />
           <Reasons title="Refused requests" rows={(i.requests ?? []).map((r) => [r.reason, r.requests])} />

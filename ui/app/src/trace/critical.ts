@@ -18,11 +18,11 @@ export function criticalPath(t: Skeleton, from: (r: number) => number = (r) => t
   const push = (r: number, x: number, y: number) => {
     if (y - x > 0) (row.push(r), a.push(x), b.push(y));
   };
-  const stack: [number, number][] = root < 0 ? [] : [[root, from(root) + t.took[root]!]];
+  const stack: [row: number, since: number, until: number][] = root < 0 ? [] : [[root, from(root), from(root) + t.took[root]!]];
   while (stack.length) {
-    const [r, until] = stack.pop()!;
-    const begin = from(r);
-    let at = Math.min(until, begin + t.took[r]!);
+    const [r, since, until] = stack.pop()!;
+    const begin = Math.max(from(r), since);
+    let at = Math.min(until, from(r) + t.took[r]!);
     const children: number[] = [];
     for (let c = r + 1; c < r + t.size[r]!; c += t.size[c]!) if (t.took[c]! > 0 && from(c) < at) children.push(c);
     children.sort((x, y) => from(y) + t.took[y]! - (from(x) + t.took[x]!) || y - x);
@@ -31,7 +31,7 @@ export function criticalPath(t: Skeleton, from: (r: number) => number = (r) => t
       const start = Math.max(from(c), begin);
       if (from(c) + t.took[c]! > at + 1 || start >= at || end <= begin) continue; // 1 µs: halves are rounded apart
       push(r, end, at);
-      stack.push([c, end]);
+      stack.push([c, start, end]);
       at = start;
     }
     push(r, begin, at);

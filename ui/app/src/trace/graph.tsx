@@ -1,7 +1,7 @@
 // The trace as a graph of who called whom: one node a service (and revision),
 // with its calls, errors and self time.
 import { useMemo } from "react";
-import { count, duration } from "../format";
+import { count, duration, plural } from "../format";
 import { type GraphEdge, GraphView, type GraphNode } from "../graph-view";
 import type { TraceModel } from "./model";
 import { describeUpstream, splitService } from "../mesh";
@@ -64,7 +64,7 @@ function build(m: TraceModel): { nodes: GraphNode[]; edges: GraphEdge[] } {
     edges.set(key, e);
   }
   return {
-    nodes: [...nodes.values()].map((n) => ({ ...n, bad: n.errors > 0, lines: [`${count(n.calls)} spans${n.errors ? `, ${count(n.errors)} errors` : ""}`, n.kind === "dead" ? "" : `self ${duration(n.self)}`].filter(Boolean) })),
+    nodes: [...nodes.values()].map((n) => ({ ...n, bad: n.errors > 0, lines: [plural(n.calls, "span") + (n.errors ? `, ${plural(n.errors, "error")}` : ""), n.kind === "dead" ? "" : `self ${duration(n.self)}`].filter(Boolean) })),
     edges: [...edges.values()].map((e) => ({ ...e, weight: e.calls, bad: e.errors > 0, label: `${count(e.calls)}× ${duration(e.total / e.calls)}` })),
   };
 }

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import { criticalPath } from "./critical";
+import { skeleton, twoHops } from "./fixture";
+import { rowText } from "./names";
+import { collapseAll, collapseLevel, errorRows, indexOf, layout, mostlyPairs, reveal, type Shown } from "./rows";
+import { decode, rowsOf } from "./skeleton";
+import { keyOf, percentile, selfTimes, statistics } from "./stats";
+
+const shown = (n: number, part: Partial<Shown> = {}): Shown => ({ hops: false, similar: false, collapsed: new Uint8Array(n), openGroups: new Set(), keep: null, ...part });
+
+describe("rows", () => {
+  test("44: folding turns two pairs into two hops, and what follows moves up", () => {
+    const t = twoHops();
+    const l = layout(t, shown(t.n, { hops: true }));
+    expect([...l.rows]).toEqual([0, 2, 4]);
+    expect([...l.rows].map((r) => l.level[r])).toEqual([0, 1, 1]);
+    expect([...layout(t, shown(t.n)).rows]).toEqual([0, 1, 2, 3, 4]);
+    expect(mostlyPairs(t)).toBe(true);
+  });
+  test("a hop names both sides, with the revision that answered", () => {
+    const t = twoHops();
+    expect(rowText(t, 2)).toMatchObject({ who: "page", to: "reviews v2" });
+    expect(rowText(t, 4)).toMatchObject({ who: "page", flags: "URX,UF" });
+  });
+  test("collapsed rows hide all below them", () => {
+    const t = twoHops();
+    const o = shown(t.n);
+    o.collapsed[1] = 1;
+    expect([...layout(t, o).rows]).toEqual([0, 1]);
+  });
+  test("34: a filter keeps what leads to a match, through a folded half as well", () => {
+    const t = twoHops();
+    const keep = Uint8Array.from([0, 0, 0, 1, 0]);
+    expect([...layout(t, shown(t.n, { keep })).rows]).toEqual([0, 1, 2, 3]);
+    expect([...layout(t, shown(t.n, { keep, hops: true })).rows]).toEqual([0, 2]);
+    expect([...layout(t, shown(t.n, { keep: new Uint8Array(t.n) })).rows]).toEqual([]);
+  });
+  test("similar siblings become one row that opens; failed ones stay apart", () => {
+    const rows = [{ took: 100 }, ...Array.from({ length: 7 }, (_, i) => ({ parent: 0, from: i * 10, service: "redis", flags: i === 3 ? 1 : 0 }))];
+    const t = skeleton(rows);
+    const l = layout(t, shown(t.n, { similar: true }));
+    expect([...l.rows]).toEqual([0, -1, 4]);
+    expect(l.groups[0]!.rows).toEqual([1, 2, 3, 5, 6, 7]);
+    expect(indexOf(l, 4)).toBe(2);
+    expect(layout(t, shown(t.n, { similar: true, openGroups: new Set([1]) })).rows.length).toBe(9);
+  });
+  test("30: levels collapse from below and expand from above", () => {
+    const t = twoHops();
+    const o = shown(t.n);
+    collapseLevel(t, layout(t, o), o.collapsed, true);
+    expect([...layout(t, o).rows]).toEqual([0, 1, 2, 4]);
+    collapseAll(t, o.collapsed, true);
+    expect([...layout(t, o).rows]).toEqual([0]);
+    collapseLevel(t, layout(t, o), o.collapsed, false);
+    expect([...layout(t, o).rows]).toEqual([0, 1]);
+    reveal(t, layout(t, o), o.collapsed, o.openGroups, 3);
+    expect([...layout(t, o).rows]).toContain(3);
+  });
+  test("33: errors are listed once each, in order", () => {
+    expect(errorRows(twoHops())).toEqual([4]);
+  });
+  test("38: a chain of 100,000 and no duration at all do not overflow", () => {
+    const t = skeleton(Array.from({ length: 20_000 }, (_, i) => ({ parent: i - 1, took: 0 })));
+    expect(layout(t, shown(t.n)).rows.length).toBe(20_000);
+    expect(criticalPath(t).row.length).toBe(0);
+    expect(selfTimes(t)[0]).toBe(0);
+  });
+});
+
+describe("36: the critical path is as long as the trace", () => {
+  const total = (t: ReturnType<typeof skeleton>) => {
+    const p = criticalPath(t);
+    return p.from.reduce((s, f, i) => s + p.to[i]! - f, 0);
+  };
+  const cases: Record<string, Parameters<typeof skeleton>[0]> = {
+    "one after the other": [{ took: 100 }, { parent: 0, from: 10, took: 30 }, { parent: 0, from: 50, took: 40 }],
+    "side by side": [{ took: 100 }, { parent: 0, from: 10, took: 80 }, { parent: 0, from: 20, took: 30 }],
+    "a child that outlives its parent": [{ took: 100 }, { parent: 0, from: 50, took: 100 }],
+    "a child before its parent": [{ from: 50, took: 50 }, { parent: 0, from: 10, took: 60 }],
+    "three levels": [{ took: 100 }, { parent: 0, from: 10, took: 80 }, { parent: 1, from: 20, took: 60 }, { parent: 2, from: 30, took: 10 }],
+  };
+  for (const [name, rows] of Object.entries(cases))
+    test(name, () => {
+      expect(total(skeleton(rows))).toBe(rows[0]!.took);
+    });
+  test("of two at once it follows the one that ended last", () => {
+    const p = criticalPath(skeleton(cases["side by side"]!));
+    expect(p.of.has(1)).toBe(true);
+    expect(p.of.has(2)).toBe(false);
+  });
+});
+
+describe("42: statistics", () => {
+  test("self time is what no child covers, overlapping children counted once", () => {
+    const t = skeleton([{ took: 100 }, { parent: 0, from: 10, took: 30 }, { parent: 0, from: 20, took: 30 }, { parent: 0, from: 90, took: 50 }]);
+    expect([...selfTimes(t)]).toEqual([50, 30, 30, 50]);
+  });
+  test("groups count, add up and rank", () => {
+    const t = skeleton([{ took: 100 }, ...[1, 2, 3, 4].map((k) => ({ parent: 0, from: k, took: k * 10, service: "b", flags: k === 4 ? 1 : 0 }))]);
+    const b = statistics(t, keyOf(t, "service")).find((s) => s.key === "b")!;
+    expect(b).toMatchObject({ count: 4, errors: 1, total: 100, avg: 25, min: 10, max: 40, p50: 20, p95: 40 });
+    expect(percentile([], 50)).toBeNaN();
+  });
+  test("by revision", () => {
+    expect(statistics(twoHops(), keyOf(twoHops(), "revision")).map((s) => s.key)).toContain("reviews v2");
+  });
+});
+
+test("a skeleton is read without copying, and anything else is refused", () => {
+  const head = JSON.stringify({ id: "ab", start: 5, duration: 7, rows: 2, errors: 0, depth: 2, roots: 1, orphans: 0, kinds: [""], dicts: { service: ["s"], operation: ["o"] }, columns: [{ name: "parent", type: "i32", offset: 0 }, { name: "id", type: "u64", offset: 8 }, { name: "service", type: "u8", offset: 24, dict: "service" }] });
+  const h = head.padEnd(Math.ceil((head.length + 12) / 8) * 8 - 12);
+  const buf = new ArrayBuffer(12 + h.length + 32);
+  new Uint8Array(buf).set(new TextEncoder().encode("SPSKEL1\n" + "    " + h));
+  new DataView(buf).setUint32(8, h.length, true);
+  new Int32Array(buf, 12 + h.length, 2).set([-1, 0]);
+  new BigUint64Array(buf, 12 + h.length + 8, 2).set([255n, 1n]);
+  const t = decode(buf);
+  expect([t.n, Array.from(t.parent), t.services]).toEqual([2, [-1, 0], ["s"]]);
+  expect(rowsOf(t, "ff")).toEqual([0]);
+  expect(rowsOf(t, "FF")).toEqual([0]);
+  expect(rowsOf(t, "zz")).toEqual([]);
+  expect(() => decode(new ArrayBuffer(64))).toThrow("load the page again");
+});

@@ -1,0 +1,257 @@
+// Acceptance criteria of the search page, by number, against the real binary.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+
+let server: Server, browser: Browser, page: Page, problems: string[];
+const spans = recorded("bookinfo");
+const tag = (s: (typeof spans)[number], k: string) => (s.tags as Record<string, string>)[k] ?? "";
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  await server.zipkin(spans);
+  for (let i = 2; i < 60; i++) await server.zipkin(synthetic(3, i).spans);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+afterEach(async () => {
+  await page.context().close();
+  expect(problems).toEqual([]); // 56: nothing on the console, nothing leaves the origin
+});
+
+async function open(path: string, options = {}) {
+  ({ page, problems } = await openPage(browser, server, options));
+  await page.goto(server.url + path);
+}
+const rows = () => page.locator(".traces .tbody [role=row]");
+const params = () => new URL(page.url()).searchParams;
+const jaegerIDs = async (query: string) => ((await (await fetch(`${server.url}/api/traces?${query}`)).json()) as { data: { traceID: string }[] }).data.map((t) => t.traceID);
+const shownIDs = () => rows().locator("a").evaluateAll((as) => as.map((a) => /trace\/([0-9a-f]+)/.exec((a as HTMLAnchorElement).href)![1]!));
+
+test("1: / leads to the search, which shows the newest traces at once", async () => {
+  await open("/");
+  await rows().first().waitFor();
+  expect(new URL(page.url()).pathname).toBe("/search");
+  expect(await rows().count()).toBeGreaterThan(5);
+});
+
+test("2: a link with a service and nothing else runs, and is completed", async () => {
+  await open("/search?service=reviews.default");
+  await rows().first().waitFor();
+  for (const k of ["start", "end", "lookback", "limit"]) expect(params().has(k), k).toBe(true);
+  expect(await page.getByLabel("Service", { exact: false }).first().inputValue()).toBe("reviews.default");
+});
+
+test("3, 4, 5: look-back alone, JSON tags in logfmt, parameters without a value", async () => {
+  await open(`/search?service=productpage.default&lookback=1h&maxDuration&minDuration&operation=all&tags=${encodeURIComponent('{"http.status_code":"200"}')}`);
+  await rows().first().waitFor();
+  expect(await page.locator("#tags-field").inputValue()).toBe("http.status_code=200");
+  await page.locator("#tags-field").fill("http.status_code = 503");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Find traces" }).click();
+  await expect.poll(() => params().get("tags")).toBe('{"http.status_code":"503"}');
+});
+
+test("6: traceID lists just these, and span= points into one", async () => {
+  const [a, b] = [...new Set(spans.map((s) => s.traceId))];
+  const s = spans.find((x) => x.traceId === a)!;
+  await open(`/search?traceID=${a}&traceID=${b}&span=${s.id}@${a}`);
+  await expect.poll(async () => (await shownIDs()).sort()).toEqual([a, b].sort());
+  expect(await rows().locator(`a[href*="${a}"]`).getAttribute("href")).toContain(`uiFind=${s.id}`);
+});
+
+test("15: finds what /api/traces finds", async () => {
+  const q = `service=productpage.default&tags=${encodeURIComponent('{"http.status_code":"200"}')}&minDuration=10ms&limit=7&lookback=1h`;
+  await open("/search?" + q);
+  await rows().first().waitFor();
+  const range = `&start=${params().get("start")}&end=${params().get("end")}`;
+  expect((await shownIDs()).sort()).toEqual((await jaegerIDs(q + range)).sort());
+});
+
+test("16: what cannot be read is said beside the field, and nothing is sent", async () => {
+  await open("/search?service=reviews.default");
+  await rows().first().waitFor();
+  const before = page.url();
+  await page.getByLabel("Min duration").fill("fast");
+  await page.locator("#tags-field").fill("error");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Find traces" }).click();
+  const field = page.getByLabel("Min duration");
+  expect(await field.getAttribute("aria-invalid")).toBe("true");
+  expect(await page.locator("#" + (await field.getAttribute("aria-describedby"))).textContent()).toContain("1.2s");
+  expect(await page.locator("#wrong-tags").textContent()).toContain("error=");
+  expect(page.url()).toBe(before);
+});
+
+test("a query that cannot be read says so instead of finding nothing", async () => {
+  await open("/search?q=" + encodeURIComponent("http.status_code>=abc("));
+  await page.locator("#wrong-q").waitFor();
+  expect(await page.locator("#wrong-q").textContent()).toContain("cannot be read");
+  expect(await page.getByText("No trace meets").count()).toBe(0);
+  problems.splice(0); // the browser logs the 400 itself
+});
+
+test("header tags are found by completion, without a service", async () => {
+  await open("/search");
+  await rows().first().waitFor();
+  const q = page.getByRole("combobox", { name: "Query" });
+  await q.click();
+  await page.keyboard.type("my_tag_h");
+  await page.locator(".choices").getByRole("option", { name: "my_tag_header" }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter"); // takes the key
+  await page.locator(".choices").getByRole("option", { name: "jason" }).waitFor();
+  await page.keyboard.type("ja");
+  await expect.poll(() => page.locator(".choices [role=option]").count()).toBe(1);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter"); // takes the value
+  await page.keyboard.press("Enter"); // searches
+  await expect.poll(() => params().get("q")).toBe("my_tag_header=jason");
+  const want = [...new Set(spans.filter((s) => tag(s, "my_tag_header") === "jason").map((s) => s.traceId))];
+  await expect.poll(async () => (await shownIDs()).sort()).toEqual(want.sort());
+});
+
+test("an error anywhere in the trace is a search", async () => {
+  await open("/search?service=productpage.default&errors=trace&limit=100");
+  await rows().first().waitFor();
+  const ids = new Set(spans.filter((s) => (s.localEndpoint as { serviceName: string }).serviceName === "productpage.default").map((s) => s.traceId));
+  const failed = new Set(spans.filter((s) => ids.has(s.traceId) && (tag(s, "error") === "true" || Number(tag(s, "http.status_code")) >= 500)).map((s) => s.traceId));
+  const shown = await shownIDs();
+  for (const id of failed) expect(shown).toContain(id);
+  for (const e of await rows().locator("[role=cell]:nth-child(7)").allTextContents()) expect(Number(e)).toBeGreaterThan(0);
+});
+
+test("17, 19: facets refine in place; the state is in the address and comes back", async () => {
+  await open("/search?limit=200");
+  await rows().first().waitFor();
+  const all = await page.locator(".result-bar strong").textContent();
+  await page.locator(".facets").getByLabel(/^with errors/).check();
+  await expect.poll(() => page.locator(".result-bar strong").textContent()).not.toBe(all);
+  const text = await page.locator(".result-bar strong").textContent();
+  await page.getByRole("columnheader", { name: "Duration" }).getByRole("button").click();
+  await page.getByRole("tab", { name: "Histogram" }).click();
+  await expect.poll(() => params().get("chart")).toBe("hist");
+  const order = await shownIDs();
+  const link = page.url();
+  await page.reload();
+  await rows().first().waitFor();
+  expect(await page.locator(".result-bar strong").textContent()).toBe(text);
+  expect(await shownIDs()).toEqual(order);
+  await page.goBack();
+  await expect.poll(() => params().get("chart")).toBeNull();
+  await page.goto(link);
+  await expect.poll(() => shownIDs()).toEqual(order);
+});
+
+test("18: dragging over the chart keeps the traces within; a click opens one", async () => {
+  await open("/search?limit=200&service=productpage.default");
+  await rows().first().waitFor();
+  const all = await rows().count();
+  const box = (await page.locator(".chart canvas").boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 5);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 12, box.y + box.height - 25, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(() => params().get("sel")).toBeTruthy();
+  const [x0, x1, y0, y1] = params().get("sel")!.split(",").map(Number) as [number, number, number, number];
+  expect(x1).toBeGreaterThan(x0);
+  expect(y1).toBeGreaterThan(y0);
+  await expect.poll(() => rows().count()).toBeLessThan(all);
+});
+
+test("21: 1,500 results keep few rows in the document", async () => {
+  for (let i = 100; i < 1500; i += 50) await server.zipkin(Array.from({ length: 50 }, (_, k) => synthetic(2, i + k).spans).flat());
+  await open("/search?limit=1500");
+  await expect.poll(() => page.locator(".result-bar strong").textContent(), { timeout: 15_000 }).toMatch(/1,\d\d\d traces/);
+  expect(await page.locator(".traces [role=row]").count()).toBeLessThanOrEqual(120);
+  await page.locator(".traces").evaluate((e) => e.scrollTo(0, e.scrollHeight));
+  await expect.poll(async () => Number(await rows().last().getAttribute("aria-rowindex"))).toBeGreaterThan(1400);
+});
+
+test("22: with Live on, a posted span is there within two seconds", async () => {
+  await open("/search?live=1&service=late");
+  await page.getByText("Live").waitFor();
+  await page.waitForTimeout(500);
+  await server.zipkin([{ traceId: "00000000000000000000000000abcdef", id: "00000000000000ff", name: "now", timestamp: Date.now() * 1000, duration: 5000, localEndpoint: { serviceName: "late" } }]);
+  await page.locator('a[href*="abcdef"]').waitFor({ timeout: 2000 });
+});
+
+test("24: a trace id in any form opens the trace; an unknown one says so", async () => {
+  await open("/search");
+  const id = spans[0]!.traceId;
+  await page.locator("#omnibox").fill(`00-${id}-def783556ee604ae-01`);
+  await page.keyboard.press("Enter");
+  await page.locator(".grid .row").first().waitFor();
+  expect(page.url()).toContain(id);
+  await page.locator("#omnibox").fill("0123456789abcdef0123456789abcdef");
+  await page.keyboard.press("Enter");
+  await page.getByText("This trace is not stored").waitFor();
+  problems.splice(0); // the browser logs the 404 itself
+  await page.locator("#omnibox").fill("hello");
+  await page.keyboard.press("Enter");
+  await page.getByText("There is no trace id in this.").waitFor();
+});
+
+test("27: nothing found offers what would find something", async () => {
+  await open("/search?service=productpage.default&q=" + encodeURIComponent("my_tag_header=nobody"));
+  await page.getByRole("button", { name: "Remove the conditions" }).click();
+  await rows().first().waitFor();
+});
+
+test("59: when the server is gone the page says so and keeps what it shows", async () => {
+  await open("/search?service=productpage.default");
+  await rows().first().waitFor();
+  await page.route("**/api/ui/v1/search**", (r) => r.abort());
+  await page.getByRole("button", { name: "Find", exact: true }).click();
+  await page.getByText("The server does not answer.").waitFor();
+  expect(await rows().count()).toBeGreaterThan(0);
+  await page.unroute("**/api/ui/v1/search**");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect.poll(() => page.getByText("The server does not answer.").count()).toBe(0);
+  problems.splice(0); // the broken requests, logged by the browser
+});
+
+test("60: it works when storage is blocked", async () => {
+  ({ page, problems } = await openPage(browser, server));
+  await page.addInitScript(() => Object.defineProperty(window, "localStorage", { get: () => { throw new Error("blocked"); } }));
+  await page.goto(server.url + "/search");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: /theme/ }).click();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+});
+
+describe("53, 54: theme and zone", () => {
+  test("follow the system, can be chosen, and stay chosen", async () => {
+    await open("/search", { colorScheme: "dark" });
+    await rows().first().waitFor();
+    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const dark = await background();
+    await page.getByRole("button", { name: "Use the light theme" }).click();
+    expect(await background()).not.toBe(dark);
+    await page.reload();
+    expect(await background()).not.toBe(dark);
+    await page.goto(server.url + "/search?uiTheme=dark");
+    expect(await background()).toBe(dark);
+    await page.goto(server.url + "/search");
+    expect(await background()).not.toBe(dark);
+  });
+  test("UTC or local changes every time, and not the address", async () => {
+    await open("/search", { timezoneId: "Asia/Kolkata" });
+    await rows().first().waitFor();
+    const time = () => rows().first().locator("time").textContent();
+    const local = await time();
+    const url = page.url();
+    await page.getByRole("button", { name: "Local" }).click();
+    expect(await time()).not.toBe(local);
+    expect(page.url()).toBe(url);
+  });
+});
+
+test("10: embedded without navigation; the graph can be hidden", async () => {
+  await open("/search?uiEmbed=v0&uiSearchHideGraph=1&service=productpage.default");
+  await rows().first().waitFor();
+  expect(await page.locator("header.top").count()).toBe(0);
+  expect(await page.locator(".chart").count()).toBe(0);
+});

@@ -1,0 +1,4 @@
+import { defineConfig } from "vitest/config";
+
+// One browser and one server a file, one file at a time: the machine may be small.
+export default defineConfig({ test: { include: ["test/**/*.test.ts"], fileParallelism: false, testTimeout: 30_000, hookTimeout: 60_000 } });
