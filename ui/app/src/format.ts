@@ -90,7 +90,12 @@ export function bytes(n: number): string {
   return `${i ? digits(n) : n} ${units[i]}`;
 }
 
-export const rate = (n: number, us: number) => (us > 0 ? `${digits((n * 1e6) / us)}/s` : "–");
+/** n in so many µs: "12/s", "3.2/min", "5/h". */
+export function rate(n: number, us: number): string {
+  if (!(us > 0)) return "–";
+  const s = (n * 1e6) / us;
+  return s === 0 ? "0" : s >= 1 ? `${digits(s)}/s` : s * 60 >= 1 ? `${digits(s * 60)}/min` : `${digits(s * 3600)}/h`;
+}
 
 /** "1.2s", "100ms", "500us" → µs; null if it cannot be read. */
 export function parseDuration(text: string): number | null {

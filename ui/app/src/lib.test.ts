@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { merge } from "./compare-merge";
 import { typing } from "./complete";
 import { searchOf } from "./errors";
-import { ago, bytes, duration, goDuration, inputTime, parseDuration, parseInputTime, percent, timestamp } from "./format";
+import { ago, bytes, rate, duration, goDuration, inputTime, parseDuration, parseInputTime, percent, timestamp } from "./format";
 import { layered } from "./graph-layout";
 import { findTraceID } from "./ids";
 import { condition, formatLogfmt, LogfmtError, parseLogfmt } from "./logfmt";
@@ -28,6 +28,7 @@ describe("format", () => {
   test("small things", () => {
     expect([percent(0, 5), percent(1, 3000), percent(1, 8), percent(1, 0), bytes(12), bytes(1_234_567)]).toEqual(["0 %", "<0.1 %", "13 %", "–", "12 B", "1.23 MB"]);
     expect(ago(0, 90e6)).toBe("90 s ago");
+    expect([rate(5, 3600e6), rate(300, 3600e6), rate(72, 36e6), rate(0, 1e6), rate(1, 0)]).toEqual(["5/h", "5/min", "2/s", "0", "–"]);
   });
 });
 

@@ -16,9 +16,8 @@ const longest = 4096;
 
 export function Detail({ model, onClose }: { model: TraceModel; onClose: () => void }) {
   const { t, selected } = model;
-  const server = model.hops ? serverOf(t, selected) : -1;
-  const client = model.hops && model.hidden?.[selected] ? t.parent[selected]! : -1;
-  const rows = server >= 0 ? [selected, server] : client >= 0 ? [selected, client] : [selected];
+  const other = t.pair ? t.pair[selected]! : -1; // the half at the other end of the call
+  const rows = other >= 0 ? [selected, other] : [selected];
   const ids = [...new Set(rows.map((r) => hex(t.ids[r]!)))].join(",");
   const { data, error, reload } = useJson<{ spans: SpanDetail[] }>(`traces/${t.id}/spans?ids=${ids}`);
   const views = rows.map((r) => hex(t.views[r]!));

@@ -1,6 +1,6 @@
 // One trace. The skeleton is loaded once; every view reads the same model, and
 // what one sees is in the address.
-import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError } from "../api";
 import { typingIn } from "../app";
 import { count, duration, plural } from "../format";
@@ -337,7 +337,7 @@ const scrollers = new Set<{ scroll: (px: number) => void }>();
 
 /** Jaeger's keys and ours. Those of the grid itself are handled there. */
 function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
-  useEffect(() => {
+  useLayoutEffect(() => { // keys work as soon as there is something to see
     let afterV = 0;
     const press = (e: KeyboardEvent) => {
       const findField = document.querySelector<HTMLInputElement>("[data-find] input");

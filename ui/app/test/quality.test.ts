@@ -1,0 +1,184 @@
+// What holds for every page: accessible, of any width and theme, under any base
+// path, safe with hostile values, small.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch, openPage, recorded, repo, type Server, startServer, synthetic } from "./harness";
+
+let server: Server, browser: Browser;
+const spans = recorded("bookinfo");
+const torn = recorded("broken-propagation");
+const big = synthetic(10_000, 1);
+const dead = spans.find((s) => (s.tags as Record<string, string>).response_flags === "URX,UF")!;
+const evil = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+const hostile = {
+  traceId: "000000000000000000000000deadbeef", id: "00000000deadbeef", name: `${evil}${"long".repeat(2000)}`, timestamp: Date.now() * 1000 - 30e6, duration: 1000, localEndpoint: { serviceName: `‮gnihtemos ${evil}` },
+  tags: { [evil]: evil, "http.url": `javascript:alert(1)//${evil}`, big: "x".repeat(1_000_000), control: "\u0000\u0007\u001b[31m‮rtl", response_flags: `${evil},ZZ`, "http.status_code": evil, upstream_cluster: `outbound|1||${evil}`, node_id: `sidecar~1~${evil}.x~y`, "istio.canonical_revision": evil },
+};
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  for (const s of [spans, torn, big.spans, [hostile]]) await server.zipkin(s);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const routes: Record<string, string> = {
+  search: "/search?limit=50", trace: `/trace/${dead.traceId}?span=${dead.id}`, "trace of 10,000": `/trace/${big.id}`, flame: `/trace/${dead.traceId}?view=flame`, graph: `/trace/${dead.traceId}?view=graph`, statistics: `/trace/${dead.traceId}?view=stats`, spans: `/trace/${dead.traceId}?view=spans`,
+  services: "/monitor", service: "/monitor?service=reviews.default", map: "/dependencies", "map as table": "/dependencies?view=table", errors: "/errors", mesh: "/mesh", status: "/status", compare: `/trace/${dead.traceId}...${spans[0]!.traceId}`, nowhere: "/nowhere",
+};
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+describe("50, 55, 56: every route", () => {
+  for (const theme of ["light", "dark"] as const)
+    test(`is accessible in ${theme}, and quiet`, async () => {
+      const { page, problems } = await openPage(browser, server, { colorScheme: theme });
+      for (const [name, path] of Object.entries(routes)) {
+        await page.goto(server.url + path);
+        await page.waitForFunction(() => !document.querySelector(".loading") && document.querySelector("main")?.children.length);
+        await page.waitForLoadState("networkidle", { timeout: 1500 }).catch(() => {});
+        await page.evaluate(axe);
+        const found = await page.evaluate(async () => {
+          const a = (window as unknown as { axe: { run: (o: object) => Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe;
+          const r = await a.run({ resultTypes: ["violations"] });
+          return r.violations.filter((v) => /serious|critical/.test(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + n.failureSummary.slice(0, 200)).join(" | ")}`);
+        });
+        expect.soft(found, `${name}, ${theme}`).toEqual([]);
+      }
+      expect(problems).toEqual([]);
+      await page.context().close();
+    }, 120_000);
+
+  test("fits 360, 768 and 1920 pixels without sideways scrolling", async () => {
+    const { page } = await openPage(browser, server);
+    for (const width of [360, 768, 1920]) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const [name, path] of Object.entries(routes)) {
+        await page.goto(server.url + path);
+        await page.waitForFunction(() => !document.querySelector(".loading") && document.querySelector("main")?.children.length);
+        expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${name} at ${width}`).toBeLessThanOrEqual(0);
+      }
+    }
+    await page.context().close();
+  }, 120_000);
+});
+
+test("37: hostile values stay text, a megabyte is cut until asked for", async () => {
+  const { page, problems } = await openPage(browser, server);
+  await page.goto(`${server.url}/trace/${hostile.traceId}?span=${hostile.id}`);
+  await page.locator("table.tags").first().waitFor();
+  expect(await page.locator("main img, main script").count()).toBe(0);
+  expect(await page.locator("main").evaluate((e) => e.textContent!.length)).toBeLessThan(64_000);
+  expect(await page.locator(".detail").textContent()).toContain("\\u202ertl");
+  await page.getByRole("button", { name: /show all/ }).click();
+  expect(await page.locator(".detail").evaluate((e) => e.textContent!.length)).toBeGreaterThan(1_000_000);
+  for (const path of ["/search?limit=50", "/monitor", "/dependencies", "/errors", "/mesh", "/status", `/trace/${hostile.traceId}?view=flame`, `/trace/${hostile.traceId}?view=graph`, `/trace/${hostile.traceId}?view=spans`]) {
+    await page.goto(server.url + path);
+    await page.waitForFunction(() => !document.querySelector(".loading"));
+    expect(await page.locator("main img[src=x]").count(), path).toBe(0);
+    expect(await page.title(), path).not.toBe("owned");
+  }
+  expect(problems).toEqual([]);
+  await page.context().close();
+});
+
+test("47: the service that drops trace headers is named, and only that one", async () => {
+  const { page, problems } = await openPage(browser, server);
+  await page.goto(server.url + "/mesh");
+  await page.locator(".trouble strong").first().waitFor();
+  expect(await page.locator(".trouble strong").allTextContents()).toEqual(["reviews.default"]);
+  expect(problems).toEqual([]);
+  await page.context().close();
+});
+
+test("49: the map shows what was called and never answered, and its numbers are the API's", async () => {
+  const { page, problems } = await openPage(browser, server);
+  await page.goto(server.url + "/dependencies?focus=productpage.default&depth=1");
+  await page.locator(".node.dead", { hasText: "ghost" }).waitFor();
+  const api = (await (await fetch(`${server.url}/api/ui/v1/map?lookback=1h`)).json()) as { edges: { from: string; to: string; calls: number }[] };
+  await page.goto(server.url + "/dependencies?view=table&focus=productpage.default&depth=1");
+  const row = page.locator(".table .tbody .tr").filter({ hasText: "details" }).first();
+  const edge = api.edges.find((e) => e.from === "productpage.default" && e.to === "details.default")!;
+  expect(await row.locator("[role=cell]").nth(2).textContent()).toBe(String(edge.calls));
+  expect(problems).toEqual([]);
+  await page.context().close();
+});
+
+test("45: errors are grouped and their flags explained", async () => {
+  const { page, problems } = await openPage(browser, server);
+  await page.goto(server.url + "/errors");
+  const group = page.locator(".group").filter({ hasText: "ghost" });
+  await group.waitFor();
+  expect(await group.textContent()).toContain("connection to the upstream failed");
+  await group.getByRole("link", { name: "All traces" }).click();
+  await page.locator(".traces .tbody [role=row]").first().waitFor();
+  expect(problems).toEqual([]);
+  await page.context().close();
+});
+
+describe("1: under any base path", () => {
+  /** A proxy that has /x/y before everything, as gateways do. */
+  function prefixed(target: string): Promise<{ url: string; close: () => void }> {
+    const s = createServer((q, a) => {
+      if (!q.url!.startsWith("/x/y/")) return void a.writeHead(404).end();
+      q.pipe(request(target + q.url!.slice(4), { method: q.method, headers: q.headers }, (r) => (a.writeHead(r.statusCode!, r.headers), r.pipe(a))));
+    });
+    return new Promise((done) => s.listen(0, "127.0.0.1", () => done({ url: `http://127.0.0.1:${(s.address() as AddressInfo).port}`, close: () => (s.closeAllConnections(), s.close()) })));
+  }
+  test("at the root, at /a/b, and behind a proxy that adds a prefix", async () => {
+    const deep = await startServer("/a/b");
+    await deep.zipkin(spans);
+    const proxy = await prefixed(server.url);
+    try {
+      for (const url of [server.url, deep.url, proxy.url + "/x/y"]) {
+        const { page, problems } = await openPage(browser, { ...server, url });
+        for (const path of ["/", "/search?limit=5", `/trace/${dead.traceId}`]) {
+          await page.goto(url + path);
+          await page.locator(".tbody [role=row], .grid .row").first().waitFor();
+        }
+        await page.reload();
+        await page.locator(".grid .row").first().waitFor();
+        expect(problems, url).toEqual([]);
+        await page.context().close();
+      }
+    } finally {
+      proxy.close();
+      await deep.stop();
+    }
+  });
+});
+
+test("27: an empty store shows what to do, and notices the first span", async () => {
+  const empty = await startServer();
+  try {
+    const { page, problems } = await openPage(browser, empty);
+    await page.goto(empty.url + "/search");
+    await page.getByText("Nothing has been stored yet").waitFor();
+    expect(await page.locator(".checklist .done").count()).toBe(1);
+    await empty.zipkin(synthetic(3, 1).spans);
+    await expect.poll(() => page.locator(".checklist .done").count(), { timeout: 6000 }).toBe(3);
+    expect(problems).toEqual([]);
+    await page.context().close();
+  } finally {
+    await empty.stop();
+  }
+});
+
+test("57: script and style of a first load stay small", () => {
+  const dist = join(repo, "ui/dist");
+  const files = readdirSync(join(dist, "assets")).map((n) => ({ n, size: statSync(join(dist, "assets", n)).size }));
+  const gz = (test: RegExp) => files.filter((f) => f.n.endsWith(".gz") && test.test(f.n)).reduce((s, f) => s + f.size, 0);
+  const page = readFileSync(join(dist, "index.html"), "utf8");
+  const first = [...page.matchAll(/assets\/([\w-]+\.js)/g)].map((m) => m[1]!);
+  expect(first.length).toBeGreaterThan(0);
+  expect(gz(/\.js\.gz$/), "all script, gzipped").toBeLessThanOrEqual(180_000);
+  expect(gz(/\.css\.gz$/), "style, gzipped").toBeLessThanOrEqual(15_000);
+  expect(files.reduce((s, f) => s + f.size, 0), "all that is embedded").toBeLessThanOrEqual(700_000);
+});

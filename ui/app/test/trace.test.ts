@@ -1,0 +1,270 @@
+// Acceptance criteria of the trace page, and the click paths of an operator.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+
+let server: Server, browser: Browser, page: Page, problems: string[];
+const spans = recorded("bookinfo");
+const tag = (s: (typeof spans)[number], k: string) => (s.tags as Record<string, string>)[k] ?? "";
+const byTrace = new Map<string, typeof spans>();
+for (const s of spans) byTrace.set(s.traceId, [...(byTrace.get(s.traceId) ?? []), s]);
+const whole = [...byTrace.values()].filter((t) => t.length === 8 && t.some((s) => !s.parentId))[0]!;
+const id = whole[0]!.traceId;
+const dead = spans.find((s) => tag(s, "response_flags") === "URX,UF")!;
+const big = synthetic(10_000, 1);
+const chain = synthetic(2000, 2, "chain"), flat = synthetic(10_000, 3, "flat");
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  for (const s of [spans, recorded("shared-context"), big.spans, chain.spans, flat.spans]) await server.zipkin(s);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+afterEach(async () => {
+  await page.context().close();
+  expect(problems).toEqual([]);
+});
+
+async function open(path: string, options = {}) {
+  ({ page, problems } = await openPage(browser, server, options));
+  await page.goto(server.url + path);
+  await page.locator(".grid .row, .table, canvas, .graph-view").first().waitFor();
+}
+const params = () => new URL(page.url()).searchParams;
+const rows = () => page.locator(".grid .row:not([hidden])");
+const grid = () => page.locator(".grid");
+const count = () => grid().getAttribute("aria-rowcount").then(Number);
+const elements = () => page.evaluate(() => document.getElementsByTagName("*").length);
+const texts = () => rows().evaluateAll((rs) => rs.map((r) => (r as HTMLElement).innerText.replace(/\s+/g, " ")));
+
+test("7: ids in any form lead to the canonical one, the rest of the address stays", async () => {
+  await open(`/trace/${id.toUpperCase()}?view=spans`);
+  await expect.poll(() => page.url()).toBe(`${server.url}/trace/${id}?view=spans`);
+  await page.context().close();
+  await open(`/trace/${BigInt("0x" + big.id).toString(16)}`);
+  await expect.poll(() => page.url()).toContain(`/trace/${big.id}`);
+});
+
+test("8: uiFind scrolls to the span, selects it and opens its details", async () => {
+  const s = big.spans[9000]!;
+  await open(`/trace/${big.id}?uiFind=${s.id}`);
+  await page.locator(".row.selected").waitFor();
+  await page.locator(".detail table.tags").first().waitFor();
+  expect(await page.locator(".detail").textContent()).toContain(s.id);
+  expect(params().get("uiFind")).toBe(s.id);
+});
+
+test("8: with shared ids both halves are shown, the server's first", async () => {
+  const s = recorded("shared-context").find((x) => x.kind === "SERVER" && x.shared)!;
+  await open(`/trace/${s.traceId}?uiFind=${s.id}`);
+  await page.locator(".halves button").nth(1).waitFor();
+  expect(await page.locator(".halves button").first().textContent()).toContain("server");
+});
+
+describe("44 and the click paths of the table", () => {
+  test("sidecar pairs are folded into hops for the whole trace; one key shows both halves", async () => {
+    await open(`/trace/${id}`);
+    expect(await count()).toBe(whole.length / 2);
+    const all = (await texts()).join("\n");
+    expect(all).toMatch(/istio-ingressgateway\S* → productpage v1/);
+    expect(all).toMatch(/productpage → details v1/);
+    await page.keyboard.press("h");
+    expect(await count()).toBe(whole.length);
+    await expect.poll(() => params().get("fold")).toBe("none");
+    await page.keyboard.press("h");
+    expect(await count()).toBe(whole.length / 2);
+  });
+  test("response flag, chosen upstream and pod stand in the row, without a click, explained", async () => {
+    await open(`/trace/${dead.traceId}`);
+    const row = rows().filter({ hasText: "URX" });
+    expect(await row.innerText()).toMatch(/productpage\s*→ ghost :9080/);
+    expect(await row.locator(".chip.flag").allTextContents()).toEqual(["URX", "UF"]);
+    expect(await row.locator(".chip.flag").nth(1).getAttribute("title")).toContain("connection to the upstream failed");
+    expect((await texts()).join()).toMatch(/→ reviews v2.*reviews-v2-67894999b5-abcd3/);
+  });
+  test("names are cut where they say nothing", async () => {
+    await open(`/trace/${id}`);
+    expect((await texts()).join()).not.toMatch(/svc\.cluster\.local|9080\/\*/);
+  });
+  test("the first error of 10,000 spans is one key away, and each comes once", async () => {
+    await open(`/trace/${big.id}`);
+    const wrong = big.spans.filter((s) => tag(s, "error") === "true").length;
+    expect(await page.locator(".error-jump").textContent()).toContain(`${wrong} errors`);
+    const seen: string[] = [];
+    for (let i = 0; i < wrong; i++) {
+      await page.keyboard.press("e");
+      await page.locator(".row.selected.wrong").waitFor();
+      await expect.poll(() => params().get("span")).not.toBe(seen.at(-1) ?? null);
+      seen.push(params().get("span")!);
+    }
+    expect(new Set(seen).size).toBe(wrong);
+    await page.keyboard.press("e");
+    await expect.poll(() => params().get("span")).toBe(seen[0]);
+    await page.keyboard.press("Shift+E");
+    await expect.poll(() => params().get("span")).toBe(seen.at(-1));
+  });
+  test("p50 and p95 by revision", async () => {
+    await open(`/trace/${id}?view=stats&group=revision`);
+    await expect.poll(() => page.locator(".table").textContent()).toContain("reviews v2");
+    expect(await page.getByRole("columnheader", { name: "p95" }).count()).toBe(1);
+  });
+  test("several words in find mean and, and the view is in the link", async () => {
+    await open(`/trace/${dead.traceId}`);
+    await page.keyboard.press("Control+b");
+    await page.keyboard.type("productpage error");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.locator(".found").first().textContent()).toBe("1 match");
+    await page.getByRole("button", { name: "Only matches" }).click();
+    await expect.poll(() => params().get("mode")).toBe("filter");
+    const link = page.url(), shown = await texts();
+    await page.context().close();
+    ({ page, problems } = await openPage(browser, server));
+    await page.goto(link);
+    await rows().first().waitFor();
+    await expect.poll(texts).toEqual(shown);
+  });
+});
+
+describe("28, 29, 38: size and shape", () => {
+  for (const [name, t] of [["10,000 spans", big], ["a chain of 2,000", chain], ["10,000 children of one", flat]] as const)
+    test(`${name}: at most 2,500 elements, and the last row is reached`, async () => {
+      await open(`/trace/${t.id}?fold=none`);
+      expect(await count()).toBe(t.spans.length);
+      await grid().evaluate((e) => e.scrollTo(0, e.scrollHeight / 2));
+      await grid().evaluate((e) => e.scrollTo(0, e.scrollHeight));
+      await expect.poll(async () => Number(await rows().last().getAttribute("aria-rowindex"))).toBe(t.spans.length);
+      expect(await elements()).toBeLessThanOrEqual(2500);
+    });
+});
+
+test("30: collapse and expand", async () => {
+  await open(`/trace/${big.id}`);
+  await page.keyboard.press("]");
+  expect(await count()).toBe(1);
+  await page.keyboard.press("o");
+  expect(await count()).toBe(8);
+  await page.keyboard.press("[");
+  expect(await count()).toBe(10_000);
+  await page.keyboard.press("p");
+  expect(await count()).toBeLessThan(10_000);
+});
+
+test("31: dragging on the minimap, keys and the address agree", async () => {
+  await open(`/trace/${big.id}`);
+  const box = (await page.locator(".minimap").boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.25, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 20, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(() => params().get("zoom")).toBeTruthy();
+  const [a, b] = params().get("zoom")!.split("-").map(Number) as [number, number];
+  expect(Math.abs(a - 2.5e6)).toBeLessThan(3e4);
+  expect(Math.abs(b - 5e6)).toBeLessThan(3e4);
+  await page.keyboard.press("d");
+  await expect.poll(() => Number(params().get("zoom")?.split("-")[0])).toBeGreaterThan(a);
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(() => { const [x, y] = params().get("zoom")!.split("-").map(Number) as [number, number]; return y - x; }).toBeLessThan(b - a);
+  await page.getByRole("button", { name: "Whole trace" }).click();
+  await expect.poll(() => params().get("zoom")).toBeNull();
+});
+
+test("32: ? lists the keys; s and w scroll; esc closes", async () => {
+  await open(`/trace/${big.id}`);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("s");
+  expect(await grid().evaluate((e) => e.scrollTop)).toBeGreaterThan(0);
+  await page.keyboard.press("w");
+  expect(await grid().evaluate((e) => e.scrollTop)).toBe(0);
+});
+
+test("34: only errors keeps what leads to them, and says how many rows", async () => {
+  await open(`/trace/${big.id}`);
+  await page.getByRole("button", { name: "Only errors" }).click();
+  const n = await count();
+  expect(n).toBeGreaterThan(10);
+  expect(n).toBeLessThan(100);
+  expect(await page.locator(".filter-bar .found").last().textContent()).toBe(`${n} rows shown`);
+  await page.getByRole("button", { name: /Show all/ }).click();
+  expect(await count()).toBe(10_000);
+});
+
+test("39: late spans are offered and merged without losing the place", async () => {
+  const t = synthetic(50, 77);
+  await server.zipkin(t.spans.slice(0, 45));
+  await open(`/trace/${t.id}?span=${t.spans[9]!.id}`);
+  await page.locator(".row.selected").waitFor();
+  await server.zipkin(t.spans.slice(45));
+  const late = page.getByRole("button", { name: /late spans/ });
+  await late.waitFor({ timeout: 8000 });
+  await late.click();
+  expect(await count()).toBe(50);
+  expect(params().get("span")).toBe(t.spans[9]!.id);
+  await page.locator(".row.selected").waitFor();
+});
+
+test("41: every view opens by its address and shares the selection", async () => {
+  await open(`/trace/${id}?view=flame`);
+  for (const [view, name] of [["graph", "Graph"], ["stats", "Statistics"], ["spans", "Spans"]] as const) {
+    await page.getByRole("tab", { name, exact: true }).click();
+    await expect.poll(() => params().get("view")).toBe(view);
+  }
+  await page.locator(".table .tr.open").first().click();
+  await page.locator(".detail h2").waitFor();
+  await page.getByRole("tab", { name: "Timeline" }).click();
+  await page.locator(".row.selected").waitFor();
+});
+
+test("51: rows are a treegrid that the keyboard walks", async () => {
+  await open(`/trace/${id}`);
+  await grid().focus();
+  expect(await grid().getAttribute("role")).toBe("treegrid");
+  const level = () => page.locator(".row.cursor").getAttribute("aria-level").then(Number);
+  const active = () => grid().getAttribute("aria-activedescendant");
+  await page.keyboard.press("End");
+  expect(await active()).toBe(`line-${whole.length / 2 - 1}`);
+  const deep = await level();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  expect(await level()).toBeLessThan(deep);
+  await page.keyboard.press("Home");
+  await page.keyboard.press("ArrowLeft");
+  expect(await count()).toBe(1);
+  await page.keyboard.press("ArrowRight");
+  expect(await count()).toBe(whole.length / 2 - 1); // what was folded below stays folded
+  await page.keyboard.press("Enter");
+  await page.locator(".detail h2").waitFor();
+  await page.keyboard.press("Escape");
+  expect(await page.locator(".detail").count()).toBe(0);
+});
+
+test("similar siblings fold into one row with their number", async () => {
+  await open(`/trace/${flat.id}?fold=similar`);
+  expect(await count()).toBeLessThan(1000);
+  expect((await texts())[1]).toContain("×");
+});
+
+test("JSON in each form is one click away", async () => {
+  await open(`/trace/${id}`);
+  await page.locator(".menu summary").click();
+  for (const href of await page.locator(".menu a").evaluateAll((as) => as.map((a) => (a as HTMLAnchorElement).href))) {
+    const r = await fetch(href);
+    expect([r.status, (await r.text()).includes(whole[0]!.id)], href).toEqual([200, true]);
+  }
+});
+
+test("9, 43: comparing names what changed, in words, with durations", async () => {
+  const other = [...byTrace.values()].filter((t) => t.length < 8 && t.some((s) => !s.parentId))[0]!;
+  await open(`/trace/${id}...${other[0]!.traceId}?cohort=${id}`);
+  await page.locator(".table .tr.open").first().waitFor();
+  expect(await page.locator(".result-bar").textContent()).toMatch(/→.*removed/);
+  expect(await page.locator(".diff.removed").first().textContent()).toContain("removed");
+  await page.goto(`${server.url}/trace/${id}...${id}`);
+  await expect.poll(() => page.locator(".result-bar").textContent()).toContain("0 added, 0 removed");
+  expect(await page.locator(".diff.slower, .diff.faster").count()).toBe(0);
+  await page.goto(`${server.url}/trace/...${id}`);
+  await page.getByText("Choose two traces").waitFor();
+});
