@@ -24,7 +24,7 @@ defaultConfig:
       address: ${host}`;
 
 export function Checklist({ status }: { status: StatusAnswer }) {
-  const zipkin = status.listeners.find((l) => l.for === "zipkin");
+  const zipkin = status.listeners.find((l) => l.name === "zipkin collector");
   const { received, accepted, rejected, failed } = status.ingest;
   const astray = (status.ingest.misdirected ?? []).reduce((n, m) => n + m.requests, 0);
   const config = meshConfig("zipkin.istio-system:9411");

@@ -84,12 +84,12 @@ export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: Grap
                 transform={`translate(${p.x} ${p.y})`}
                 role="button"
                 tabIndex={0}
-                aria-label={`${n.title}${n.sub ? ", " + n.sub : ""}: ${n.lines.join(", ")}${n.bad ? ", with errors" : ""}`}
                 onClick={() => onNode?.(n)}
                 onKeyDown={(e) => (e.key === "Enter" || e.key === " ") && (e.preventDefault(), e.stopPropagation(), onNode?.(n))}
               >
-                <title>{`${n.id}\n${n.lines.join("\n")}`}</title>
-                <rect width={W} height={H} rx="8" />
+                <rect width={W} height={H} rx="8">
+                  <title>{n.id}</title>
+                </rect>
                 <text x="10" y="20" className="node-title">
                   {n.bad ? "▲ " : ""}
                   {cut(n.title, n.bad ? 19 : 22)}

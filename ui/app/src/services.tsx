@@ -112,7 +112,7 @@ function One({ data, range, kind }: { data: Answer; range: string; kind: string 
   ];
   const times = { from: data.from, step: data.step, zone };
   return (
-    <div className="page">
+    <div className="page" tabIndex={0} role="region" aria-label={s.service}>
       <div className="figures">
         <Fig v={count(s.requests)} l={{ server: "requests (server spans)", root: "requests (root spans)", all: "spans" }[s.basis] ?? "requests"} />
         <Fig v={rate(s.requests, data.step * data.buckets)} l="rate" />

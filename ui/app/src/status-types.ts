@@ -1,7 +1,7 @@
 // GET status of docs/ui-api.md.
 export interface StatusAnswer {
   version: string; revision?: string; started: number; now: number; ready: boolean; trouble?: string;
-  listeners: { name: string; address: string; for: string; url?: string; tls?: boolean; open?: boolean }[];
+  listeners: { name: string; address?: string; url?: string; tls?: boolean; open?: boolean }[];
   ingest: {
     received: number; accepted: number; rejected: number; failed: number;
     services?: { service: string; format: string; accepted: number }[];
@@ -12,7 +12,7 @@ export interface StatusAnswer {
   };
   store: {
     kind: string; dir?: string; bytes?: number; maxBytes?: number; maxAgeSeconds?: number; newest?: number; oldest?: number;
-    spans?: number; headSpans?: number; services?: number;
+    spans?: number; headSpans?: number; services?: number; traces?: number; maxTraces?: number;
     partitions?: { name: string; born: number; bytes: number; spans: number; segments: number; oldest: number; newest: number; sealed: boolean }[];
   };
 }

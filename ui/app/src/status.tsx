@@ -20,7 +20,7 @@ export default function Status() {
   const { ingest: i, store: st } = s;
   const empty = !st.newest && !st.spans;
   return (
-    <div className="page">
+    <div className="page" tabIndex={0} role="region" aria-label="Status">
       {error && <Trouble error={error} retry={reload} />}
       <h1>Status</h1>
       <p className="dim">
@@ -51,6 +51,7 @@ export default function Status() {
           <div className="figures">
             {st.bytes !== undefined && <Figure value={bytes(st.bytes)} label={st.maxBytes ? `of ${bytes(st.maxBytes)}` : "on disk"} />}
             {st.spans !== undefined && <Figure value={count(st.spans)} label="spans" />}
+            {st.traces !== undefined && <Figure value={count(st.traces)} label={st.maxTraces ? `traces, of ${count(st.maxTraces)}` : "traces"} />}
             {st.services !== undefined && <Figure value={count(st.services)} label="services" />}
           </div>
           {st.bytes !== undefined && st.maxBytes ? (
@@ -81,9 +82,9 @@ export default function Status() {
             <tbody>
               {s.listeners.map((l) => (
                 <tr key={l.name}>
-                  <td>{l.name || l.for}</td>
+                  <td>{l.name}</td>
                   <td>
-                    <code>{l.address}</code>
+                    {l.address && <code>{l.address}</code>}
                     {l.tls ? " TLS" : ""}
                   </td>
                   <td>{l.open ? <span className="chip status ok">open</span> : <span className="chip">off</span>}</td>

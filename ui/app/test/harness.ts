@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 export const repo = join(import.meta.dirname, "../../..");
@@ -75,7 +76,8 @@ type Zipkin = Record<string, unknown> & { traceId: string; id: string; timestamp
 
 /** Recorded posts of real Envoys, moved in time so that the last began a minute ago. */
 export function recorded(name: string): Zipkin[] {
-  const lines = readFileSync(join(repo, "collector/zipkin/testdata", `${name}.ndjson`), "utf8").trim().split("\n");
+  const whole = join(repo, "query/uiapi/testdata/envoy", `${name}.ndjson.gz`);
+  const lines = (existsSync(whole) ? gunzipSync(readFileSync(whole)).toString() : readFileSync(join(repo, "collector/zipkin/testdata", `${name}.ndjson`), "utf8")).trim().split("\n");
   const spans = lines.flatMap((l) => JSON.parse((JSON.parse(l) as { body: string }).body) as Zipkin[]);
   const shift = Date.now() * 1000 - 60e6 - Math.max(...spans.map((s) => s.timestamp ?? 0));
   for (const s of spans) {

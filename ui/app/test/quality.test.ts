@@ -152,7 +152,7 @@ describe("1: under any base path", () => {
       proxy.close();
       await deep.stop();
     }
-  });
+  }, 120_000);
 });
 
 test("27: an empty store shows what to do, and notices the first span", async () => {
@@ -161,9 +161,9 @@ test("27: an empty store shows what to do, and notices the first span", async ()
     const { page, problems } = await openPage(browser, empty);
     await page.goto(empty.url + "/search");
     await page.getByText("Nothing has been stored yet").waitFor();
-    expect(await page.locator(".checklist .done").count()).toBe(1);
+    await expect.poll(() => page.locator(".checklist .done").count()).toBe(1);
     await empty.zipkin(synthetic(3, 1).spans);
-    await expect.poll(() => page.locator(".checklist .done").count(), { timeout: 6000 }).toBe(3);
+    await expect.poll(() => page.locator(".checklist .done").count()).toBe(3);
     expect(problems).toEqual([]);
     await page.context().close();
   } finally {

@@ -14,7 +14,7 @@ export default function SpanTable({ model, version }: { model: TraceModel; versi
   const { t } = model;
   const self = useMemo(() => selfTimes(t), [t]);
   const columns: Column<number>[] = [
-    { key: "error", label: "", width: "26px", by: (r) => t.flags[r]! & ERROR, cell: (r) => (t.flags[r]! & ERROR ? <span className="bad"><Icon name="error" label="error" /></span> : null) },
+    { key: "error", label: <span className="visually-hidden">Error</span>, width: "26px", by: (r) => t.flags[r]! & ERROR, cell: (r) => (t.flags[r]! & ERROR ? <span className="bad"><Icon name="error" label="error" /></span> : null) },
     { key: "service", label: "Service", width: "minmax(110px, 1fr)", by: (r) => t.services[t.service[r]!]!, cell: (r) => <span className="trace-name"><i className="swatch" style={{ background: model.colors[t.service[r]!] }} /><Service name={t.services[t.service[r]!]!.slice(0, 100)} /></span> },
     { key: "operation", label: "Operation", width: "minmax(130px, 2fr)", by: (r) => rowText(t, r).what, cell: (r) => <bdi title={t.operations[t.operation[r]!]!.slice(0, 1000)}>{rowText(t, r).what.slice(0, 200)}</bdi> },
     { key: "kind", label: "Kind", width: "72px", by: (r) => t.kind[r]!, cell: (r) => <span className="dim">{t.kinds[t.kind[r]!]}</span>, wideOnly: true },
