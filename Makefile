@@ -2,13 +2,13 @@
 GO      ?= go
 BIN     := bin/spandrel
 PEERS   := tests/peers
+APP     := ui/app
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-APP     := ui/app
 export CGO_ENABLED = 0
 
-.PHONY: help run build test test-race test-peers soak fuzz bench bench-peer lint check clean
+.PHONY: help run build test test-race test-peers soak bench-peer bench-ui lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,28 +25,25 @@ ui/dist/index.html: $(shell find $(APP) -name node_modules -prune -o -type f -pr
 	  npm ci --prefix $(APP) --ignore-scripts --no-audit --no-fund --loglevel=error && npm run --silent --prefix $(APP) build -- --logLevel warn; \
 	else echo "no Node (npm) here: building without the web UI"; fi
 
-test: ## unit, conformance, fuzz seeds, API scripts, crash test, the real main
+test: ui/dist/index.html ## unit, conformance, fuzz seeds, API scripts, crash test, the real main; the UI's logic
 	$(GO) vet ./...
 	$(GO) test -timeout 15m ./...
+	@if command -v npm >/dev/null; then cd $(APP) && npx tsc --noEmit && npx vitest run --reporter=dot; else echo "no Node (npm) here: the web UI's tests are left out"; fi
 
 test-race: ## the tests of what is concurrent, under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./collector/... ./storage/... ./query/... ./cmd/...
 
-soak: ## the long forms of the store's tests: 1,000 kills, 200,000 queries, full disks (hours)
-	SPANDREL_SOAK=1 $(GO) test -timeout 12h -count=1 -v ./storage/badger
-
-test-peers: ## real Envoys, the real Jaeger, other people's senders and clients
+test-peers: build ## real Envoys, the real Jaeger, other people's senders and clients; the web UI in Chromium
 	$(GO) -C $(PEERS) test -timeout 25m -count=1 -v ./...
+	npm run --silent --prefix $(APP) test:browser
 
-fuzz: ## fuzz every decoder for 30 s each
+soak: ## what takes hours: 1,000 kills, 200,000 queries, full disks; then every decoder fuzzed for a minute
+	SPANDREL_SOAK=1 $(GO) test -timeout 12h -count=1 -v ./storage/badger
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$pkg || exit 1; \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$pkg || exit 1; \
 	  done; \
 	done
-
-bench: ## micro benchmarks, with allocations
-	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 bench-peer: build $(PEERS)/bin/all-in-one ## the real Jaeger and Spandrel side by side; ARGS='-spans 100k -o docs/benchmarks'
 	$(GO) run ./tests/bench $(ARGS)
@@ -54,6 +51,9 @@ bench-peer: build $(PEERS)/bin/all-in-one ## the real Jaeger and Spandrel side b
 $(PEERS)/bin/all-in-one: $(PEERS)/go.mod # takes minutes the first time
 	$(GO) -C $(PEERS) build -o bin/all-in-one github.com/jaegertracing/jaeger/cmd/all-in-one
 	@touch $@
+
+bench-ui: build ## the web UI in Chromium: time to rows, frames, elements, heap
+	npm run --silent --prefix $(APP) bench
 
 lint: ## golangci-lint with .golangci.yml
 	$(GO) run $(LINT) run ./...
