@@ -43,7 +43,7 @@ export function App() {
     if (to) go(to(query), true);
   }, [path]);
   useEffect(() => {
-    let afterG = 0;
+    let afterG = -Infinity;
     const press = (e: KeyboardEvent) => {
       if (typingIn(e.target) || e.defaultPrevented) return;
       if ((e.ctrlKey || e.metaKey) && e.key === "k") {
@@ -57,7 +57,7 @@ export function App() {
         if (field) (e.preventDefault(), field.focus());
       } else if (e.key === "g") afterG = performance.now();
       else if (performance.now() - afterG < 1200) {
-        afterG = 0;
+        afterG = -Infinity;
         const view = views.find((v) => v.key === e.key);
         if (view) (e.preventDefault(), e.stopImmediatePropagation(), go(view.path));
       }

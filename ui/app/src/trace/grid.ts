@@ -206,12 +206,13 @@ export class Grid {
     this.chips(e.chips, x.status, x.flags);
     const from = m.from(r), took = t.took[r]!;
     put(e.took, group ? `${duration(group.took)} in all` : duration(took));
-    put(e.where, group ? "" : x.where.slice(0, 120));
     // the label stands where there is room: after the bar, before it, or in it
     const { from: z0, to: z1 } = m.zoom;
     const w = Math.max(1, this.width - this.nameWidth);
+    const where = group || w < 260 ? "" : x.where.slice(0, 120);
+    put(e.where, where);
     const a = ((from - z0) / (z1 - z0)) * w, b = ((from + took - z0) / (z1 - z0)) * w;
-    const need = Math.min(w, (e.took.textContent!.length + (x.where && !group ? Math.min(x.where.length, 40) + 2 : 0)) * 6.4 + 14);
+    const need = Math.min(w, (e.took.textContent!.length + (where ? Math.min(where.length, 40) + 2 : 0)) * 6.4 + 14);
     const left = b + need <= w ? b : a - need >= 0 ? a - need : Math.max(0, Math.min(w - need, a));
     e.label.style.transform = `translateX(${Math.round(left + 5)}px)`;
     e.label.className = left < b && left + need > a && left >= a - 1 ? "label inside" : "label";
@@ -386,6 +387,9 @@ export class Grid {
   }
 }
 
+/** Sets an element's text without making a new node for it. */
 function put(e: HTMLElement, text: string) {
-  if (e.textContent !== text) e.textContent = text;
+  const node = e.firstChild as Text | null;
+  if (!node) e.append(text);
+  else if (node.data !== text) node.data = text;
 }

@@ -274,7 +274,7 @@ function useLateSpans(model: TraceModel): Late {
 function Timeline({ model, version, minimap }: { model: TraceModel; version: number; minimap: boolean }) {
   const box = useRef<HTMLDivElement>(null);
   const grid = useRef<Grid | null>(null);
-  const [names, setNames] = useState(() => Math.max(140, Number(pref("names", "0")) || Math.round(Math.min(620, window.innerWidth * 0.42))));
+  const [names, setNames] = useState(() => Math.max(140, Number(pref("names", "0")) || Math.round(window.innerWidth < 600 ? window.innerWidth * 0.58 : Math.min(620, window.innerWidth * 0.42))));
   useEffect(() => {
     const g = new Grid(model, () => document.querySelector<HTMLElement>(".detail button")?.focus());
     grid.current = g;
@@ -338,7 +338,7 @@ const scrollers = new Set<{ scroll: (px: number) => void }>();
 /** Jaeger's keys and ours. Those of the grid itself are handled there. */
 function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
   useLayoutEffect(() => { // keys work as soon as there is something to see
-    let afterV = 0;
+    let afterV = -Infinity;
     const press = (e: KeyboardEvent) => {
       const findField = document.querySelector<HTMLInputElement>("[data-find] input");
       if ((e.ctrlKey || e.metaKey) && e.key === "b") return e.preventDefault(), findField?.focus();
@@ -356,7 +356,7 @@ function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
       const found = model.foundBits ? Array.from(model.found!) : [];
       const visible = () => Array.from(model.layout.rows).filter((r) => r >= 0);
       if (performance.now() - afterV < 1500 && /^[1-5]$/.test(e.key)) {
-        afterV = 0;
+        afterV = -Infinity;
         return setView(viewNames[Number(e.key) - 1]![0]);
       }
       const keys: Record<string, () => void> = {
