@@ -7,7 +7,7 @@ import { useSize } from "./kit";
 export interface GraphNode { id: string; title: string; sub?: string; lines: string[]; bad?: boolean; kind?: string; query?: string; selected?: boolean }
 export interface GraphEdge { from: string; to: string; label?: string; weight: number; bad?: boolean; dashed?: boolean; title?: string }
 
-const W = 184, H = 66, gapX = 96, gapY = 26;
+const W = 184, H = 70, gapX = 96, gapY = 26;
 
 export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: GraphNode[]; edges: GraphEdge[]; label: string; onNode?: (n: GraphNode) => void; onEdge?: (e: GraphEdge) => void }) {
   const box = useRef<HTMLDivElement>(null);

@@ -8,6 +8,7 @@ try {
   await server.zipkin(spans);
   const big = synthetic(10_000, 1);
   await server.zipkin(big.spans);
+  const made = big.id;
   const wrong = spans.find((s) => (s.tags as Record<string, string>).response_flags === "URX,UF")!;
   const many = new Map<string, number>();
   for (const s of spans) many.set(s.traceId, (many.get(s.traceId) ?? 0) + 1);
@@ -16,8 +17,8 @@ try {
   const all: Record<string, string> = {
     search: "/search?limit=100", "search-facet": "/search?limit=100&facet=outcome:with%20errors&chart=hist", "search-empty": "/search?service=nobody&q=a%3Db",
     trace: `/trace/${usual}`, "trace-detail": `/trace/${wrong.traceId}?span=${wrong.id}`, "trace-unfolded": `/trace/${wrong.traceId}?fold=none`,
-    "trace-10k": `/trace/${big.id}`, flame: `/trace/${big.id}?view=flame`, graph: `/trace/${usual}?view=graph`, stats: `/trace/${usual}?view=stats&group=revision`, spans: `/trace/${usual}?view=spans`,
-    status: "/status", services: "/monitor", service: "/monitor?service=reviews.default", map: "/dependencies", errors: "/errors", mesh: "/mesh", compare: `/trace/${usual}...${other}`,
+    "trace-10k": `/trace/${made}`, flame: `/trace/${made}?view=flame`, graph: `/trace/${usual}?view=graph`, stats: `/trace/${usual}?view=stats&group=revision`, spans: `/trace/${usual}?view=spans`,
+    status: "/status", services: "/monitor", service: "/monitor?service=reviews.default", map: "/dependencies?focus=productpage.default&depth=3", errors: "/errors", mesh: "/mesh", compare: `/trace/${usual}...${other}`,
   };
   const wanted = process.argv.slice(2).filter((a) => a in all);
   for (const [theme, width] of [["light", 1440], ["dark", 1440], ["light", 390]] as const) {

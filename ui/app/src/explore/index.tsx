@@ -221,10 +221,12 @@ function traceLink(t: Summary, search: Search, spans: Map<string, string>): stri
 }
 
 function ServicePills({ trace }: { trace: Summary }) {
-  const rest = trace.services.length - 4 + (trace.moreServices ?? 0);
+  // the root's service stands beside the name; those with errors must not be cut off
+  const others = trace.services.filter((s) => s.name !== trace.root.service || trace.services.length === 1 || s.errors).sort((a, b) => Number(b.errors > 0) - Number(a.errors > 0));
+  const rest = others.length - 4 + (trace.moreServices ?? 0);
   return (
     <span className="pills">
-      {trace.services.slice(0, 4).map((s) => (
+      {others.slice(0, 4).map((s) => (
         <span key={s.name} className={s.errors ? "pill bad" : "pill"} title={`${s.name}: ${plural(s.spans, "span")}${s.errors ? `, ${plural(s.errors, "error")}` : ""}${s.revisions?.length ? `, revision ${s.revisions.join(", ")}` : ""}`}>
           <bdi>{splitService(s.name).name.slice(0, 60)}</bdi> {s.revisions?.length === 1 && <span className="dim">{s.revisions[0]!.slice(0, 12)}</span>}
           {s.errors > 0 && <span className="bad">▲{s.errors}</span>}
