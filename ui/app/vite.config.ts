@@ -29,7 +29,7 @@ function precompress(): Plugin {
 
 export default defineConfig({
   base: "./", // everything is relative to the page's <base>, whatever prefix a proxy adds
-  esbuild: { jsx: "automatic", legalComments: "none" },
+  esbuild: { jsx: "automatic", legalComments: "eof" },
   build: {
     outDir: join(import.meta.dirname, "../dist"),
     emptyOutDir: true,

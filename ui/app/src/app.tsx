@@ -4,6 +4,7 @@ import { Component, lazy, type ReactNode, Suspense, useEffect, useRef, useState 
 import { findTraceID } from "./ids";
 import { Icon, Link } from "./kit";
 import { setPref, setTheme, type Theme, usePref, useZone } from "./prefs";
+import { moved } from "./moved";
 import { go, usePlace } from "./router";
 
 const Explore = lazy(() => import("./explore"));
@@ -26,22 +27,13 @@ const views: View[] = [
   { path: "status", title: "Status", key: "i", view: <Status /> },
 ];
 
-/** Old addresses and other people's, and what they are called here. */
-const moved: Record<string, (q: URLSearchParams) => string> = {
-  "": (q) => "search" + text(q),
-  topology: (q) => "dependencies" + text(q),
-  "deep-dependencies": (q) => "dependencies" + (q.get("service") ? "?focus=" + encodeURIComponent(q.get("service")!) : ""),
-  "quality-metrics": () => "mesh",
-};
-const text = (q: URLSearchParams) => (q.size ? "?" + q : "");
-
 export function App() {
   const { path, query } = usePlace();
   const [help, setHelp] = useState(false);
-  const to = moved[path];
+  const to = moved(path, query);
   useEffect(() => {
-    if (to) go(to(query), true);
-  }, [path]);
+    if (to !== null) go(to, true);
+  }, [to]);
   useEffect(() => {
     let afterG = -Infinity;
     const press = (e: KeyboardEvent) => {
@@ -65,7 +57,7 @@ export function App() {
     window.addEventListener("keydown", press, true);
     return () => window.removeEventListener("keydown", press, true);
   }, []);
-  if (to) return null;
+  if (to !== null) return null;
   const trace = /^trace\/(.+)$/.exec(path);
   const view = views.find((v) => v.path === path);
   const embedded = query.get("uiEmbed") === "v0";

@@ -7,6 +7,7 @@ import { layered } from "./graph-layout";
 import { findTraceID } from "./ids";
 import { condition, formatLogfmt, LogfmtError, parseLogfmt } from "./logfmt";
 import { around, byNamespace } from "./map";
+import { moved } from "./moved";
 import { describeUpstream, explainFlags, flags, parseNode, parseUpstream, shortOperation, splitFlags, splitService, workload } from "./mesh";
 import { skeleton, twoHops } from "./trace/fixture";
 import { serviceColors } from "./theme-colors";
@@ -156,4 +157,18 @@ test("a service keeps its colour, and twelve of a view differ", () => {
   const names = Array.from({ length: 12 }, (_, i) => `svc-${i}`);
   expect(new Set(serviceColors(names)).size).toBe(12);
   expect(serviceColors(["reviews"])).toEqual(serviceColors(["reviews"]));
+});
+
+describe("12: addresses of old", () => {
+  test.each<[string, string, string | null]>([
+    ["", "service=a", "search?service=a"],
+    ["topology", "", "dependencies"],
+    ["deep-dependencies", "service=a&operation=b", "dependencies?focus=a"],
+    ["zipkin", "", "search"],
+    ["zipkin/traces/00AB", "", "trace/00ab"],
+    ["zipkin", "serviceName=s&lookback=15m&endTs=1000000&annotationQuery=error and http.method=POST&minDuration=500", "search?start=100000000&end=1000000000&lookback=custom&service=s&minDuration=500us&q=error+http.method%3DPOST"],
+    ["zipkin/dependency", "startTime=5&endTime=9", "dependencies?start=5000&end=9000&lookback=custom"],
+    ["zipkin/nonsense", "", null],
+    ["search", "", null],
+  ])("%s?%s", (path, q, want) => expect(moved(path, new URLSearchParams(q))).toBe(want));
 });
