@@ -82,7 +82,7 @@ export default function ServiceMap() {
   }, [data, ns, focus, depth, query.get("group")]);
   const namespaces = useMemo(() => [...new Set((data?.nodes ?? []).map((n) => n.namespace).filter(Boolean) as string[])].sort(), [data]);
   const text = (e: MapEdge) => (edgeLabel === "rps" ? rate(e.calls, span) : edgeLabel === "err" ? percent(e.errors, e.calls) : e.p95 !== undefined && e.p95 > 0 ? duration(e.p95) : count(e.calls));
-  const kinds: Record<string, string> = { gateway: "gateway", dead: "dead: nobody answered", external: "external", passthrough: "passthrough", blackhole: "blocked (black hole)", namespace: "namespace" };
+  const kinds: Record<string, string> = { gateway: "gateway", dead: "dead: nobody answered", silent: "silent: answers, sends no spans", external: "external", passthrough: "passthrough", blackhole: "blocked (black hole)", namespace: "namespace" };
   const graphNodes: GraphNode[] = picked.nodes.map((n) => ({
     id: n.name, title: n.app && n.kind !== "external" ? n.app : n.name.split(".")[0]!, sub: [n.namespace && n.namespace !== "default" ? n.namespace : "", kinds[n.kind] ?? ""].filter(Boolean).join(" · "),
     lines: [picked.grouped ? `${n.revisions?.length} services` : `${count(n.calls)} calls${n.errors ? `, ${percent(n.errors, n.calls)} errors` : ""}`, picked.grouped ? "" : (n.revisions ?? []).slice(0, 4).join(" ")].filter(Boolean),
