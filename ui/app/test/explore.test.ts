@@ -257,4 +257,13 @@ test("10: embedded without navigation; the graph can be hidden", async () => {
   await rows().first().waitFor();
   expect(await page.locator("header.top").count()).toBe(0);
   expect(await page.locator(".chart").count()).toBe(0);
+  const hidden = { uiTimelineCollapseTitle: ".trace-head", uiTimelineHideMinimap: ".minimap", uiTimelineHideSummary: ".trace-head time" };
+  for (const [param, selector] of Object.entries(hidden)) {
+    await page.goto(`${server.url}/trace/${spans[0]!.traceId}?uiEmbed=v0`);
+    await page.locator(".grid .row").first().waitFor();
+    expect(await page.locator(selector).first().isVisible()).toBe(true);
+    await page.goto(`${server.url}/trace/${spans[0]!.traceId}?uiEmbed=v0&${param}=1`);
+    await page.locator(".grid .row").first().waitFor();
+    expect(await page.locator(selector).filter({ visible: true }).count(), param).toBe(0);
+  }
 });

@@ -137,7 +137,7 @@ function Opened({ model }: { model: TraceModel }) {
     }} />
   );
   return (
-    <div className="trace">
+    <div className={hide("uiTimelineHideSummary") ? "trace no-summary" : "trace"}>
       {!hide("uiTimelineCollapseTitle") && <Head model={model} late={late} view={view} setView={setView} root={`${root.what || root.who}`} service={t.services[t.service[0]!] ?? ""} />}
       {view !== "stats" && <FilterBar model={model} version={version} timeline={view === "timeline"} />}
       <div className={detail ? "split with-detail" : "split"}>
