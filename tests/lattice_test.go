@@ -42,6 +42,7 @@ var outside = []struct {
 	path string   // and all below it
 	only []string // the packages that may
 }{
+	{"go.yaml.in/yaml", []string{"cmd/spandrel"}},
 	{"github.com/dgraph-io/badger", []string{"storage/badger"}},
 	{"github.com/jaegertracing", []string{"query/jaegerapi"}},
 	{"google.golang.org/grpc", []string{"query/jaegerapi", "cmd/spandrel"}},

@@ -92,7 +92,7 @@ var settings = expand([]setting{
 	{"collector.zipkin.keep-alive", late, honoured, "", nil},
 	{"collector.zipkin" + tlsOld, both, honoured, "", nil},
 	{"collector.zipkin" + tlsNew, late, honoured, reloadNote, nil},
-	{"config-file", both, fatal, "a settings file is not read yet; use flags or environment variables", nil},
+	{"config-file", both, fatal, "settings files of Jaeger 1 are not read; --config takes those of Jaeger 2", nil},
 	{"downsampling.{hashsalt,ratio}", both, refused, "every span that is received is kept", []string{"", "1", "1.0"}},
 	{"es.*", both, fatal, otherStore, nil},
 	{"es-archive.*", both, fatal, otherStore, nil},

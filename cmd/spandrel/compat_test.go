@@ -83,7 +83,7 @@ func TestUnhonouredNamesWhatWasSet(t *testing.T) {
 		{name: "the flag hides the variable", args: []string{"--collector.otlp.enabled=false"},
 			env: map[string]string{"COLLECTOR_OTLP_ENABLED": "true"}},
 		{name: "a variable that others use too", env: map[string]string{"CONFIG_FILE": "x"},
-			want: []string{"CONFIG_FILE (a settings file is not read yet; use flags or environment variables)"}},
+			want: []string{"CONFIG_FILE (settings files of Jaeger 1 are not read; --config takes those of Jaeger 2)"}},
 		{name: "a variable without a flag", env: map[string]string{"SAMPLING_CONFIG_TYPE": "adaptive"},
 			want: []string{"SAMPLING_CONFIG_TYPE (" + noRates + ")"}},
 		{name: "a dangerous one", env: map[string]string{"BADGER_READ_ONLY": "true"},
@@ -117,6 +117,7 @@ func TestDocumentHasTheTable(t *testing.T) {
 	}
 	got := string(text)
 	want := between(t, got, "settings", settingsTable())
+	want = between(t, want, "keys", keysTable())
 	want = between(t, want, "own", ownTable())
 	if *update && got != want {
 		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
@@ -158,6 +159,23 @@ func settingsTable() string {
 			verdict = "refused" // the variables mean nothing while the store is another, in Jaeger as here
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", flag, env, s.In, verdict, s.Note)
+	}
+	return b.String()
+}
+
+// keysTable lists the keys of Jaeger 2's settings files.
+func keysTable() string {
+	var b strings.Builder
+	b.WriteString("| key | here | |\n|---|---|---|\n")
+	for _, k := range keys {
+		verdict, note := string(k.Verdict), k.Note
+		if k.Verdict == fatal {
+			verdict = "refused, ends the start"
+		}
+		if k.Flag != "" {
+			note = strings.TrimSuffix("`--"+k.Flag+"`; "+note, "; ")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.Replace(k.Path, "backends.*.", "backends.NAME.", 1), verdict, note)
 	}
 	return b.String()
 }

@@ -18,6 +18,7 @@ import (
 type config struct {
 	Zipkin, QueryHTTP, QueryGRPC, Admin, Health, Metrics listener
 	ListenHost                                           string // for listeners that are not given a host
+	File                                                 settingsFile
 
 	CORSOrigins, CORSHeaders []string // of the Zipkin port
 	KeepAlive                bool
@@ -157,7 +158,7 @@ func (c *config) processFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.LogEncoding, "log-encoding", "", "`FORM` of the log: json or console (default console on a terminal, else json)")
 	f.Var(&c.MemoryLimit, "runtime.memory-limit", "`SIZE` at which the garbage collector works harder; 0 = GOMEMLIMIT, else 90% of the container's limit")
 	f.DurationVar(&c.ShutdownTimeout, "runtime.shutdown-timeout", 20*time.Second, "how long requests under way may take to end after SIGTERM")
-	f.String("config", "", "`FILE` of settings (not read yet)")
+	f.Var(&c.File, "config", "`FILE` of settings in Jaeger 2's YAML; flags and variables win over it")
 	f.Lookup("config").Annotations = map[string][]string{group: {groupRun}, noEnv: {""}}
 }
 
@@ -197,13 +198,11 @@ func envName(flag string) string {
 
 // check completes and validates what flags and environment gave.
 func (c *config) check(fs *pflag.FlagSet, lookup func(string) string) error {
-	if fs.Changed("config") {
-		return errors.New("--config: settings files are not read yet; use flags or environment variables (spandrel --help, spandrel env)")
-	}
-	var err error
-	if c.Unhonoured, err = unhonoured(fs, lookup); err != nil {
+	list, err := unhonoured(fs, lookup)
+	if err != nil {
 		return err
 	}
+	c.Unhonoured = append(list, c.Unhonoured...)
 	for name, l := range c.listeners() {
 		l.Asked = fs.Changed(name)
 	}

@@ -18,7 +18,7 @@ place of Jaeger all-in-one. Without any setting it takes Zipkin posts on port
 const rules = `
 Every flag is an environment variable too: --badger.span-store-ttl is
 BADGER_SPAN_STORE_TTL. A flag wins over the variable, the variable over the
-default. Jaeger's own flags and variables are understood; what cannot be
+settings file, that over the default. Jaeger's own flags and variables are understood; what cannot be
 honoured is named at the start.
 
 An ADDRESS is host:port, :port (every network interface), a port (the same) or

@@ -79,9 +79,13 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return root.ExecuteContext(ctx)
 }
 
-// load adds the environment to what the flags gave and checks the whole.
-func (c *config) load(fs *pflag.FlagSet, lookup func(string) string) error {
+// load adds the environment and the settings file to what the flags gave and
+// checks the whole.
+func (c *config) load(fs *pflag.FlagSet, lookup func(string) string) (err error) {
 	if err := loadEnv(fs, lookup); err != nil {
+		return err
+	}
+	if c.Unhonoured, err = c.loadFile(fs, lookup); err != nil {
 		return err
 	}
 	return c.check(fs, lookup)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +30,12 @@ func TestScripts(t *testing.T) {
 			for _, name := range []string{"KUBERNETES_SERVICE_HOST", "GOMEMLIMIT", "XDG_DATA_HOME"} {
 				env.Setenv(name, "")
 			}
-			return nil
+			addon, err := os.ReadFile("testdata/istio-1.29.yaml")
+			if err != nil {
+				return err
+			}
+			addon = bytes.ReplaceAll(addon, []byte(`"/badger/`), []byte(`"`+env.WorkDir+`/badger/`))
+			return os.WriteFile(filepath.Join(env.WorkDir, "istio-1.29.yaml"), addon, 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up":    up,
