@@ -35,6 +35,7 @@ test-race: ## the tests of what is concurrent, under the race detector (needs a 
 
 test-peers: build ## real Envoys, the real Jaeger, other people's senders and clients; the web UI in Chromium
 	$(GO) -C $(PEERS) test -timeout 25m -count=1 -v ./...
+	$(GO) -C tests/deploy test -timeout 20m -count=1 -v ./...
 	npm run --silent --prefix $(APP) test:browser
 
 soak: ## what takes hours: 1,000 kills, 200,000 queries, full disks; then every decoder fuzzed for a minute
@@ -61,4 +62,4 @@ lint: ## golangci-lint with .golangci.yml
 check: lint test ## what a change must pass before it is pushed
 
 clean: ## remove what the other targets made
-	rm -rf bin $(PEERS)/bin ui/dist $(APP)/node_modules
+	rm -rf bin $(PEERS)/bin tests/deploy/bin ui/dist $(APP)/node_modules
