@@ -36,6 +36,7 @@ type config struct {
 	BasePath        string
 	MaxClockSkew    time.Duration
 	Headers         headers
+	Auth            authSettings
 	LogLevel        logLevel
 	LogEncoding     string // json, console or ""
 	MetricsBackend  string // prometheus, none or expvar
@@ -141,6 +142,8 @@ func (c *config) queryFlags(f *pflag.FlagSet) {
 	f.Var(&c.QueryGRPC.Address, "query.grpc-server.host-port", "`ADDRESS` for gRPC alone")
 	f.StringVar(&c.BasePath, "query.base-path", "/", "`PATH` before all paths of the API and the page, such as /jaeger")
 	f.DurationVar(&c.MaxClockSkew, "query.max-clock-skew-adjustment", 0, "by how much spans may be shifted to undo clock skew; 0 = never")
+	f.StringVar(&c.Auth.BasicFile, "query.auth.basic-file", "", "`FILE` of those who may ask for traces, a name:password a line; empty = see QUERY_AUTH_BASIC")
+	f.StringVar(&c.Auth.TokenFile, "query.auth.token-file", "", "`FILE` of bearer tokens that let in, one a line; empty = see QUERY_AUTH_TOKEN")
 	f.Var(&c.Headers, "query.additional-headers", "response `HEADER` such as \"Key: Value\"; may be repeated")
 }
 
@@ -209,6 +212,11 @@ func (c *config) check(fs *pflag.FlagSet, lookup func(string) string) error {
 	for _, l := range c.secure() {
 		if err := l.TLS.check(fs, l.tlsPrefix); err != nil {
 			return err
+		}
+	}
+	for _, flag := range []string{"query.auth.basic-file", "query.auth.token-file"} {
+		if fs.Changed(flag) && fs.Lookup(flag).Value.String() == "" {
+			return fmt.Errorf("--%s is empty: nobody could ask; leave it out to let everybody ask", flag)
 		}
 	}
 	if q, g := c.QueryHTTP.Address, c.QueryGRPC.Address; q == g && q.port() != "0" {

@@ -104,6 +104,8 @@ func envCommand(fs *pflag.FlagSet) *cobra.Command {
 				_, usage := pflag.UnquoteUsage(f)
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\n    %s\n", envName(f.Name), usage)
 			})
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n    name:password of those who may ask for traces, one a line; there is no flag\n", basicVariable)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n    bearer tokens that let in, one a line; there is no flag\n", tokenVariable)
 		},
 	}
 }

@@ -57,6 +57,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 			if err := c.load(flags, os.Getenv); err != nil {
 				return err
 			}
+			if err := c.Auth.load(os.Environ()); err != nil {
+				return err
+			}
 			return run(cmd.Context(), c, stderr)
 		},
 	}

@@ -191,7 +191,7 @@ var services sync.Map
 // scriptEnv is the environment of the script, as far as spandrel looks at it.
 func scriptEnv(ts *testscript.TestScript) (env []string) {
 	_, flags := newConfig()
-	names := []string{"HOME", "PATH", "TMPDIR", "XDG_DATA_HOME", "KUBERNETES_SERVICE_HOST", "GOMEMLIMIT", "GOCOVERDIR"}
+	names := []string{"HOME", "PATH", "TMPDIR", "XDG_DATA_HOME", "KUBERNETES_SERVICE_HOST", "GOMEMLIMIT", "GOCOVERDIR", basicVariable, tokenVariable}
 	for _, s := range settings {
 		if !s.isFamily() {
 			names = append(names, s.env())

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/spandrel/spandrel/collector"
 	"github.com/spandrel/spandrel/query/jaegerapi"
@@ -52,7 +53,7 @@ func (s *service) clientPorts() []port {
 			{"", "/*", zipkin}, // any prefix before those, and sentences that lead there
 		}},
 		{listener: &s.QueryHTTP, grace: queryGrace, api: s.apiRoutes(), routes: []route{
-			{"", "/*", withGRPC(s.grpc, s.queryHTTP())},
+			{"", "/*", withGRPC(s.grpc, s.guard.http(s.queryHTTP()))},
 		}},
 		{listener: &s.QueryGRPC, grace: queryGrace, grpc: s.grpc},
 	}
@@ -138,7 +139,7 @@ func (p port) handler() http.Handler {
 
 // newGRPC makes Jaeger's gRPC API; one server answers on both query ports.
 func (s *service) newGRPC() (*jaegerapi.GRPCServer, error) {
-	opts := jaegerapi.GRPCOptions{Logger: s.log, Registerer: s.registry}
+	opts := jaegerapi.GRPCOptions{Logger: s.log, Registerer: s.registry, Server: append(grpcLimits(), s.guard.grpc()...)}
 	if s.QueryGRPC.TLS.Enabled {
 		config, err := s.QueryGRPC.TLS.server(s.log, "h2")
 		if err != nil {
@@ -147,6 +148,18 @@ func (s *service) newGRPC() (*jaegerapi.GRPCServer, error) {
 		opts.Server = append(opts.Server, grpc.Creds(credentials.NewTLS(config)))
 	}
 	return jaegerapi.GRPC(s.query, opts), nil
+}
+
+// grpcLimits bound what a client of the gRPC port can hold, as server.go does
+// for HTTP.
+func grpcLimits() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ConnectionTimeout(readHeaderTimeout),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.MaxConcurrentStreams(250), // as net/http has it
+		grpc.MaxRecvMsgSize(1 << 20),   // questions are small
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+	}
 }
 
 // withGRPC gives gRPC requests to g and all others to h.

@@ -39,6 +39,7 @@ type service struct {
 	query     *query.Service
 	tail      *query.Tail
 	grpc      *jaegerapi.GRPCServer
+	guard     *guard // of the query ports; nil = everybody may ask
 }
 
 // run is the whole life of the service. Its error is one sentence.
@@ -52,6 +53,11 @@ func run(ctx context.Context, c *config, stderr io.Writer) error {
 	if len(c.Unhonoured) > 0 {
 		s.log.Warn("these settings have no effect", "settings", c.Unhonoured)
 	}
+	var err error
+	if s.guard, err = newGuard(s.Auth, s.log, s.registry); err != nil {
+		return err
+	}
+	s.warnOfOpenSecrets()
 	bound, err := s.bind(ctx)
 	if err != nil {
 		return err
@@ -91,6 +97,13 @@ func run(ctx context.Context, c *config, stderr io.Writer) error {
 		s.log.Info("stopped")
 	}
 	return err
+}
+
+// warnOfOpenSecrets says when secrets will cross the network readable.
+func (s *service) warnOfOpenSecrets() {
+	if s.guard != nil && !(s.QueryHTTP.TLS.Enabled && (s.QueryGRPC.TLS.Enabled || s.QueryGRPC.Address == off)) {
+		s.log.Warn("the query API asks for secrets without TLS: only what is in front of it can keep them secret")
+	}
 }
 
 // bind opens all ports. Those that Jaeger v1 did not have are given up with a

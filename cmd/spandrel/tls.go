@@ -115,9 +115,12 @@ func (t *tlsFiles) read(protocols []string) (*tls.Config, error) {
 }
 
 // stamp changes when one of the files does.
-func (t *tlsFiles) stamp() string {
+func (t *tlsFiles) stamp() string { return stampOf(t.Cert, t.Key, t.ClientCA) }
+
+// stampOf changes when one of the files does; "" is no file.
+func stampOf(names ...string) string {
 	var b strings.Builder
-	for _, name := range []string{t.Cert, t.Key, t.ClientCA} {
+	for _, name := range names {
 		if info, err := os.Stat(name); err == nil {
 			fmt.Fprint(&b, info.ModTime().UnixNano(), info.Size(), ";")
 		}
