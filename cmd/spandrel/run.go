@@ -101,7 +101,8 @@ func run(ctx context.Context, c *config, stderr io.Writer) error {
 
 // warnOfOpenSecrets says when secrets will cross the network readable.
 func (s *service) warnOfOpenSecrets() {
-	if s.guard != nil && !(s.QueryHTTP.TLS.Enabled && (s.QueryGRPC.TLS.Enabled || s.QueryGRPC.Address == off)) {
+	secure := s.QueryHTTP.TLS.Enabled && (s.QueryGRPC.TLS.Enabled || s.QueryGRPC.Address == off)
+	if s.guard != nil && !secure {
 		s.log.Warn("the query API asks for secrets without TLS: only what is in front of it can keep them secret")
 	}
 }
