@@ -61,5 +61,9 @@ lint: ## golangci-lint with .golangci.yml
 
 check: lint test ## what a change must pass before it is pushed
 
+.PHONY: sbom
+sbom: build # what the program is made of, as CycloneDX in bin/sbom.json
+	$(GO) -C tests/deploy run ./sbom ../../$(BIN) > bin/sbom.json
+
 clean: ## remove what the other targets made
 	rm -rf bin $(PEERS)/bin tests/deploy/bin ui/dist $(APP)/node_modules
