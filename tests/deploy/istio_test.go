@@ -108,12 +108,15 @@ var notServed = []int{4317, 4318, 14250, 14268}
 // variables, its arguments, its volumes, a read-only root. Every port of a
 // Service must be listened on, every probe answered, spans taken and given back.
 func TestManifestsRun(t *testing.T) {
+	rendered, _, err := helm(t, "")
+	must(t, err)
 	tests := []struct {
 		name, text string
 		uid, gid   int // where the manifest leaves it to the image or the cluster
 		missing    []int
 	}{
 		{name: "ours", text: kustomize(t, ".", nil)},
+		{name: "the Helm chart", text: rendered},
 		{name: "addon 1.28", uid: 10001, gid: 10001, missing: notServed,
 			text: kustomize(t, "addon-1.28", map[string]string{remoteAddon("1.28"): addon(t, "1.28")})},
 		{name: "addon 1.29", uid: 10001, gid: 10001, missing: notServed,

@@ -46,6 +46,8 @@ var kinds = map[string]func() any{
 	"kustomize.config.k8s.io/v1alpha1 Component":    func() any { return new(types.Kustomization) },
 	"install.istio.io/v1alpha1 IstioOperator":       func() any { return new(istioOperator) },
 	"telemetry.istio.io/v1 Telemetry":               func() any { return new(telemetryResource) },
+	"monitoring.coreos.com/v1 ServiceMonitor":       func() any { return new(serviceMonitor) },
+	"monitoring.coreos.com/v1 PrometheusRule":       func() any { return new(prometheusRule) },
 	"kiali.io/v1alpha1 Kiali":                       func() any { return new(kialiResource) },
 }
 
@@ -121,6 +123,30 @@ func (m *istioMessage[T, P]) UnmarshalJSON(text []byte) error {
 }
 
 func (m istioMessage[T, P]) MarshalJSON() ([]byte, error) { return protojson.Marshal(m.value) }
+
+// serviceMonitor and prometheusRule are the Prometheus operator's, as far as
+// they are used here.
+type serviceMonitor struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   meta   `json:"metadata"`
+	Spec       struct {
+		Selector struct {
+			MatchLabels map[string]string `json:"matchLabels"`
+		} `json:"selector"`
+		Endpoints []struct {
+			Port string `json:"port"`
+			Path string `json:"path"`
+		} `json:"endpoints"`
+	} `json:"spec"`
+}
+
+type prometheusRule struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Metadata   meta     `json:"metadata"`
+	Spec       ruleFile `json:"spec"`
+}
 
 // kialiTracing are the keys of Kiali's external_services.tracing that are used
 // here; Kiali ignores others without a word.
