@@ -106,27 +106,31 @@ func TestUnhonouredNamesWhatWasSet(t *testing.T) {
 	}
 }
 
-const document = "../../docs/compatibility.md"
-
-// TestDocumentHasTheTable wants the tables of the document to be what the
+// TestDocumentsHaveTheTables wants the tables of the documents to be what the
 // program does; with -update it writes them.
-func TestDocumentHasTheTable(t *testing.T) {
-	text, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := string(text)
-	want := between(t, got, "settings", settingsTable())
-	want = between(t, want, "keys", keysTable())
-	want = between(t, want, "own", ownTable())
-	if *update && got != want {
-		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
+func TestDocumentsHaveTheTables(t *testing.T) {
+	for document, tables := range map[string]map[string]string{
+		"../../docs/compatibility.md": {"settings": settingsTable(), "keys": keysTable(), "own": ownTable()},
+		"../../docs/reference.md":     {"flags": flagsTable()},
+	} {
+		text, err := os.ReadFile(document)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if diff := cmp.Diff(got, want); diff != "" {
-		t.Errorf("%s is out of date, go test ./cmd/spandrel -update writes it (-document +program):\n%s", document, diff)
+		got := string(text)
+		want := got
+		for mark, table := range tables {
+			want = between(t, want, mark, table)
+		}
+		if *update && got != want {
+			if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(got, want); diff != "" {
+			t.Errorf("%s is out of date, go test ./cmd/spandrel -update writes it (-document +program):\n%s", document, diff)
+		}
 	}
 }
 
@@ -136,7 +140,7 @@ func between(t *testing.T, text, mark, table string) string {
 	before, rest, ok := strings.Cut(text, "<!-- "+mark+": begin, generated -->\n")
 	_, after, ok2 := strings.Cut(rest, "<!-- "+mark+": end -->")
 	if !ok || !ok2 {
-		t.Fatalf("%s has no marks for %s", document, mark)
+		t.Fatalf("the document has no marks for %s", mark)
 	}
 	return before + "<!-- " + mark + ": begin, generated -->\n" + table + "<!-- " + mark + ": end -->" + after
 }
@@ -161,6 +165,29 @@ func settingsTable() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", flag, env, s.In, verdict, s.Note)
 	}
 	return b.String()
+}
+
+// flagsTable lists all flags by group.
+func flagsTable() string {
+	var b strings.Builder
+	_, fs := newConfig()
+	for _, name := range []string{groupStore, groupCollect, groupQuery, groupHealth, groupRun, groupTLS} {
+		fmt.Fprintf(&b, "\n## %s\n\n| flag | environment variable | default | |\n|---|---|---|---|\n", name)
+		fs.VisitAll(func(f *pflag.Flag) {
+			if f.Hidden || !slices.Equal(f.Annotations[group], []string{name}) {
+				return
+			}
+			env, value := "`"+envName(f.Name)+"`", f.DefValue
+			if f.Annotations[noEnv] != nil {
+				env = ""
+			}
+			if value == "[]" {
+				value = ""
+			}
+			fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, env, value, strings.ReplaceAll(f.Usage, "`", ""))
+		})
+	}
+	return b.String() + "\n"
 }
 
 // keysTable lists the keys of Jaeger 2's settings files.

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"debug/buildinfo"
 	"encoding/json"
 	"errors"
@@ -100,7 +101,7 @@ func bill(program, lock string) (*document, error) {
 
 // moduleLicence reads the licence file of a module in the module cache.
 func moduleLicence(path, version string) (string, error) {
-	out, err := exec.Command("go", "-C", "../..", "mod", "download", "-json", path+"@"+version).Output()
+	out, err := exec.CommandContext(context.Background(), "go", "-C", "../..", "mod", "download", "-json", path+"@"+version).Output()
 	if err != nil {
 		return "", fmt.Errorf("%s@%s: %w", path, version, err)
 	}
