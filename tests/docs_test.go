@@ -12,7 +12,7 @@ var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	code    = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
-	inline  = regexp.MustCompile("`(--[a-z][a-z.-]*)|`([A-Z]+(?:_[A-Z]+)+)")
+	setting = regexp.MustCompile("(--[a-z]+[a-z-]*\\.[a-z][a-z.-]*[a-z])|`([A-Z]+(?:_[A-Z]+)+)")
 	inShell = regexp.MustCompile(`(?m)(?:^|\s)(deploy/[A-Za-z0-9./_-]+)`)
 )
 
@@ -95,7 +95,7 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 		if !strings.HasPrefix(name, "docs/") || strings.HasPrefix(name, "docs/adr/") {
 			continue
 		}
-		for _, m := range inline.FindAllStringSubmatch(text, -1) {
+		for _, m := range setting.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(known, m[1]) || !strings.Contains(known, m[2]) {
 				t.Errorf("%s: there is no setting %s%s", name, m[1], m[2])
 			}
