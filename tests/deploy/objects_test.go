@@ -269,3 +269,8 @@ func spandrel(t *testing.T) string {
 	must(t, err)
 	return path
 }
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
