@@ -141,6 +141,11 @@ func TestManifestsRun(t *testing.T) {
 			}
 			get(t, r, "http://127.0.0.1:"+annotations["prometheus.io/port"]+"/metrics", "spandrel_build_info")
 
+			check := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD \["(.*)"\]$`).FindStringSubmatch(read(t, "../../Dockerfile"))
+			if out, err := r.exec(strings.Split(check[1], `", "`)...); err != nil || !strings.Contains(out, "Server available") {
+				t.Errorf("the image's health check: %v, %s", err, out)
+			}
+
 			open := r.listening(t)
 			for _, port := range targetPorts(t, objects, template) {
 				if !slices.Contains(open, port) && !slices.Contains(tt.missing, port) {

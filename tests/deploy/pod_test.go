@@ -30,6 +30,7 @@ type pod struct {
 	GID     int
 	Env     []string
 	Args    []string
+	Join    int // the process whose network is entered; 0 = a new one
 }
 
 // podVariable asks this test program, started again in new namespaces, to
@@ -50,8 +51,13 @@ func become(spec string) error {
 	if err := json.Unmarshal([]byte(spec), &p); err != nil {
 		return err
 	}
+	runtime.LockOSThread() // a network belongs to a thread until exec
+	network := loopbackUp
+	if p.Join != 0 {
+		network = func() error { return enterNetwork(p.Join) }
+	}
 	steps := []func() error{
-		loopbackUp,
+		network,
 		func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 		func() error { return unix.Mount(p.Root, p.Root, "", unix.MS_BIND, "") },
 	}
@@ -91,8 +97,19 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
 }
 
+// enterNetwork takes the thread into the network of a process.
+func enterNetwork(pid int) error {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	return unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+}
+
 // running is a container at work.
 type running struct {
+	pod pod
 	cmd *exec.Cmd
 	log *bytes.Buffer // to be read after stop
 	// http speaks to it from inside its network.
@@ -110,7 +127,7 @@ func start(t *testing.T, p pod, ready string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{cmd: exec.Command("/proc/self/exe"), log: new(bytes.Buffer)}
+	r := &running{pod: p, cmd: exec.Command("/proc/self/exe"), log: new(bytes.Buffer)}
 	r.cmd.Env = []string{podVariable + "=" + string(spec)}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
@@ -155,12 +172,7 @@ func (r *running) dial(ctx context.Context, network, address string) (conn net.C
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlocked, so that it ends with the goroutine
-		var ns *os.File
-		if ns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", r.cmd.Process.Pid)); err != nil {
-			return
-		}
-		defer ns.Close()
-		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err = enterNetwork(r.cmd.Process.Pid); err != nil {
 			return
 		}
 		// Without a resolver or a second address family nothing leaves this thread.
@@ -196,4 +208,19 @@ func (r *running) listening(t *testing.T) (ports []int) {
 	}
 	slices.Sort(ports)
 	return slices.Compact(ports)
+}
+
+// exec runs another command in the container, as its health check would be.
+func (r *running) exec(args ...string) (string, error) {
+	p := r.pod
+	p.Args, p.Join = args, r.cmd.Process.Pid
+	spec, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{podVariable + "=" + string(spec)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
