@@ -158,7 +158,8 @@ func grpcLimits() []grpc.ServerOption {
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.MaxConcurrentStreams(250), // as net/http has it
 		grpc.MaxRecvMsgSize(1 << 20),   // questions are small
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second,
+			MaxConnectionAge: time.Hour, MaxConnectionAgeGrace: time.Minute}), // clients that stop reading included
 	}
 }
 

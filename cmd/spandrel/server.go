@@ -17,6 +17,8 @@ type server struct {
 	ln   net.Listener
 	http *http.Server // unless it is gRPC
 
+	patience time.Duration // writeTimeout
+
 	busy   sync.WaitGroup     // requests being answered over HTTP
 	cancel context.CancelFunc // ends their contexts
 	done   chan struct{}      // closed when serving has ended
@@ -26,6 +28,7 @@ type server struct {
 const (
 	readHeaderTimeout = 2 * time.Second // as Jaeger's
 	readTimeout       = 30 * time.Second
+	writeTimeout      = 30 * time.Second // for a piece of an answer to be taken
 	// Longer than Envoy keeps an idle connection (1 h): it sends a batch once
 	// only, and would lose one that crosses our closing of the connection.
 	idleTimeout    = 65 * time.Minute
@@ -35,7 +38,7 @@ const (
 // newHTTPServer answers HTTP/1.1, h2c and, with TLS, HTTP/2 on ln.
 func newHTTPServer(p port, ln net.Listener, log *slog.Logger) (*server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &server{port: p, ln: ln, cancel: cancel, done: make(chan struct{})}
+	s := &server{port: p, ln: ln, patience: writeTimeout, cancel: cancel, done: make(chan struct{})}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -59,14 +62,58 @@ func newHTTPServer(p port, ln net.Listener, log *slog.Logger) (*server, error) {
 	return s, err
 }
 
-// counting keeps busy.
+// counting keeps busy, and clients from keeping an answer waiting.
 func (s *server) counting(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.busy.Add(1)
 		defer s.busy.Done()
-		h.ServeHTTP(w, r)
+		out := &impatient{ResponseWriter: w, control: http.NewResponseController(w), patience: s.patience, streams: r.ProtoMajor == 2}
+		h.ServeHTTP(out, r)
+		if out.wrote {
+			out.wait() // for what is left in buffers, which net/http sends now
+		}
 	})
 }
+
+// impatient is an answer that ends when its client does not take a piece of it
+// in time. An answer with nothing to say for a while, such as a tail, goes on.
+type impatient struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	streams  bool // HTTP/2, where a deadline ends a stream that is silent too
+	wrote    bool
+}
+
+func (w *impatient) Write(p []byte) (int, error) {
+	w.wait()
+	defer w.rest()
+	return w.ResponseWriter.Write(p)
+}
+
+// Flush is what gRPC looks for in a response.
+func (w *impatient) Flush() { _ = w.FlushError() } // the next Write fails
+
+func (w *impatient) FlushError() error {
+	w.wait()
+	defer w.rest()
+	return w.control.Flush()
+}
+
+// wait begins a deadline. Where there is none to set, as in tests, nothing is.
+func (w *impatient) wait() {
+	w.wrote = true
+	_ = w.control.SetWriteDeadline(time.Now().Add(w.patience))
+}
+
+func (w *impatient) rest() {
+	if w.streams {
+		_ = w.control.SetWriteDeadline(time.Time{})
+	}
+}
+
+// Unwrap lets http.ResponseController through.
+func (w *impatient) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // start serves until stop; a failure before that goes to failed.
 func (s *server) start(failed chan<- error) {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// serving runs the handler as one of the ports would, with that patience.
+func serving(t *testing.T, patience time.Duration, h http.HandlerFunc) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newHTTPServer(port{listener: &listener{Name: "test"}, routes: []route{{"", "/*", h}}}, ln, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.patience = patience
+	failed := make(chan error, 1)
+	s.start(failed)
+	t.Cleanup(func() { s.stop(t.Context()) }) // its context has ended: connections are cut
+	return "http://" + ln.Addr().String()
+}
+
+// clients are one of each version of HTTP.
+func clients() map[string]*http.Client {
+	all := map[string]*http.Client{}
+	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
+		transport := &http.Transport{Protocols: new(http.Protocols)}
+		transport.Protocols.SetHTTP1(version == "HTTP/1.1")
+		transport.Protocols.SetUnencryptedHTTP2(version == "HTTP/2")
+		all[version] = &http.Client{Transport: transport}
+	}
+	return all
+}
+
+func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
+	for version, client := range clients() {
+		t.Run(version, func(t *testing.T) {
+			ended := make(chan error, 1)
+			url := serving(t, 200*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
+				piece := bytes.Repeat([]byte("x"), 32<<10)
+				for {
+					if _, err := w.Write(piece); err != nil {
+						ended <- err
+						return
+					}
+				}
+			})
+			resp, err := client.Get(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			select {
+			case <-ended: // without a byte of the body read
+			case <-time.After(20 * time.Second):
+				t.Error("the answer still waits for its reader")
+			}
+		})
+	}
+}
+
+func TestAnswerMayBeSilentForLongerThanAClient(t *testing.T) {
+	const patience = 100 * time.Millisecond
+	for version, client := range clients() {
+		t.Run(version, func(t *testing.T) {
+			url := serving(t, patience, func(w http.ResponseWriter, _ *http.Request) {
+				for _, piece := range []string{"first ", "second ", "third"} {
+					_, _ = io.WriteString(w, piece) // the client tells
+					w.(http.Flusher).Flush()
+					time.Sleep(3 * patience)
+				}
+			})
+			for range 2 { // the connection is used again after a deadline
+				resp, err := client.Get(url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || string(text) != "first second third" {
+					t.Errorf("got %q, %v", text, err)
+				}
+			}
+		})
+	}
+}
