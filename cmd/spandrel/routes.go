@@ -115,6 +115,7 @@ func (s *service) ports() []*listener {
 
 // server makes the port's server on ln.
 func (p port) server(ln net.Listener, log *slog.Logger) (*server, error) {
+	ln = limitConnections(ln, p.Name, maxConnections, log)
 	if p.grpc == nil {
 		return newHTTPServer(p, ln, log)
 	}

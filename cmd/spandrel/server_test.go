@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -90,5 +92,55 @@ func TestAnswerMayBeSilentForLongerThanAClient(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestFurtherConnectionsWaitForOneToEnd(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	ln := limitConnections(inner, "test", 2, slog.New(slog.NewTextHandler(&log, nil)))
+	accepted := make(chan net.Conn)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				ended <- err
+				return
+			}
+			accepted <- c
+		}
+	}()
+	for range 3 {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	first := <-accepted
+	<-accepted
+	select {
+	case <-accepted:
+		t.Fatal("a third connection is served")
+	case <-time.After(100 * time.Millisecond):
+	}
+	first.Close()
+	first.Close() // counts once
+	<-accepted
+	select {
+	case <-accepted:
+		t.Error("a connection that was closed twice made room for two")
+	case <-time.After(100 * time.Millisecond):
+	}
+	ln.Close() // while Accept waits for a slot
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v, want net.ErrClosed", err)
+	}
+	if !strings.Contains(log.String(), "all connections of a port are taken") {
+		t.Errorf("log: %s", &log)
 	}
 }
