@@ -104,6 +104,9 @@ func (f *flush) run(traces []headTrace) error {
 	if err := f.setMinutes(); err != nil {
 		return err
 	}
+	if err := f.p.reserve(infos, len(traces)); err != nil {
+		return err
+	}
 	applied := max(f.applied, f.p.applied)
 	if err := f.txn.Set([]byte{keyMeta}, appendMeta(applied, f.now)); err != nil {
 		return err

@@ -26,6 +26,24 @@ func (f diskFile) allocate(n int64) error {
 	return err
 }
 
+// preallocate reserves n bytes on disk behind what has been written of a sparse
+// file that is written from its beginning.
+func preallocate(path string, n int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	end, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_HOLE)
+	if err == nil {
+		err = ignoringEINTR(func() error { return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, end, n) })
+	}
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		return nil
+	}
+	return err
+}
+
 func ignoringEINTR(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, unix.EINTR) {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,4 +195,60 @@ func TestFullDiskWithAQuotaGoesOn(t *testing.T) {
 		t.Error("nothing was dropped because of the disk")
 	}
 	checkTraces(t, s, []storage.TraceRef{{ID: last[0].TraceID}})
+}
+
+// optimist takes no notice of what others do to the disk.
+type optimist struct {
+	diskFS
+	trusting atomic.Bool
+}
+
+func (o *optimist) space(path string) (free, total uint64, err error) {
+	if o.trusting.Load() {
+		return 100 << 20, 160 << 20, nil
+	}
+	return o.diskFS.space(path)
+}
+
+// TestDiskThatOthersFillDuringAFlush has the disk full although it was not when
+// the store last looked.
+func TestDiskThatOthersFillDuringAFlush(t *testing.T) {
+	disk, fs := mountTmpfs(t, 160), new(optimist)
+	s := openStore(t, filepath.Join(disk, "store"), Options{Sizes: Sizes{WALFileBytes: 16 << 20, HeadSpans: 10_000}, fs: fs})
+	rng := rand.New(rand.NewPCG(85, 86))
+	var want []storage.TraceRef
+	write := func(n int) {
+		batch := noise(rng, n)
+		if err := s.Write(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		for i := range batch {
+			want = append(want, storage.TraceRef{ID: batch[i].TraceID})
+		}
+	}
+	write(1)
+	s.freeze()
+	eventually(t, func() bool { return s.frozen() == 0 }) // there is a partition
+	write(200)
+	fillFile(t, filepath.Join(disk, "rest"))
+	fs.trusting.Store(true)
+	s.freeze()
+	eventually(t, func() bool { return errors.Is(s.health.get(troubleFlush), unix.ENOSPC) })
+	checkTraces(t, s, want)
+	if err := os.Remove(filepath.Join(disk, "rest")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return s.Healthy() == nil && s.frozen() == 0 })
+	checkTraces(t, s, want)
+	fs.trusting.Store(false)
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	for began := time.Now(); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("nothing came of it in 10 s")
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -375,6 +376,27 @@ func (p *partition) forget(segments []segmentInfo) {
 		r := segmentReader{get: lendStored(txn, info.id)}
 		r.forget()
 	}
+}
+
+// reserve makes sure of the blocks that Badger will write a transaction to: it
+// writes through mappings, where a disk that others fill meanwhile means SIGBUS.
+// Segments go to the value log, all else to the memtable's log.
+func (p *partition) reserve(segments []segmentInfo, traces int) error {
+	const others = 1 << 20 // calls by minute, names, large indexes
+	values, keys := int64(others), int64(others+128*traces)
+	for _, info := range segments {
+		values += info.bytes
+	}
+	for suffix, n := range map[string]int64{".vlog": values, ".mem": keys} {
+		files, err := filepath.Glob(filepath.Join(p.dir, "*"+suffix))
+		if err != nil || len(files) == 0 {
+			return fmt.Errorf("no file *%s in %s: %w", suffix, p.dir, errors.Join(err, os.ErrNotExist))
+		}
+		if err := preallocate(slices.Max(files), n); err != nil {
+			return fmt.Errorf("reserving %d bytes in %s: %w", n, filepath.Base(p.dir), err)
+		}
+	}
+	return nil
 }
 
 // lendStored lends a segment's bytes as the transaction has them.
