@@ -111,7 +111,7 @@ func checkHTTPTraces(t *testing.T, found []httpTrace, want map[string]int) {
 // TestKialiVersionCheck reads the page as /api/status of Kiali does.
 func TestKialiVersionCheck(t *testing.T) {
 	s := startSpandrel(t)
-	body := page(t, s.query)
+	body, _ := page(t, s.query)
 	if len(body) < 22 || !strings.Contains(body[22:], ";") {
 		t.Fatalf("Kiali would crash on a page of %d bytes", len(body))
 	}
@@ -152,30 +152,37 @@ func TestKialiDeepLinks(t *testing.T) {
 		"/search?service=reviews.default&limit=20&start=1795434600000000&end=1795434700000000&tags=%7B%22error%22%3A%22true%22%7D",
 		"/search?service=reviews.default",
 	} {
-		if body := page(t, s.query+link); !strings.Contains(body, "<html") || !strings.Contains(body, `"/jaeger/`) {
-			t.Errorf("%s: no page below /jaeger/: %.100s", link, body)
+		if body, base := page(t, s.query+link); !strings.Contains(body, "<html") || base != "/jaeger/" {
+			t.Errorf("%s: no page below /jaeger/ but %q: %.100s", link, base, body)
 		}
 	}
 	// istioctl opens the port without the base path.
-	if body := page(t, "http://"+s.http); !strings.Contains(body, "<html") {
-		t.Errorf("no page: %.100s", body)
+	if body, base := page(t, "http://"+s.http); !strings.Contains(body, "<html") || base != "/jaeger/" {
+		t.Errorf("no page below /jaeger/ but %q: %.100s", base, body)
 	}
 }
 
-// page is an HTML page, redirects followed.
-func page(t *testing.T, url string) string {
+// page is an HTML page, redirects followed, and the path against which a
+// browser resolves its links.
+func page(t *testing.T, url string) (body, base string) {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/html") {
 		t.Fatalf("GET %s: %s, %s", url, resp.Status, kind)
 	}
-	return string(body)
+	_, rest, _ := strings.Cut(string(text), `<base href="`)
+	relative, _, _ := strings.Cut(rest, `"`)
+	at, err := resp.Request.URL.Parse(relative)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), at.Path
 }
