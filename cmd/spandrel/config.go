@@ -53,7 +53,7 @@ type listener struct {
 	Address   address
 	Asked     bool   // the address was set, by flag or environment
 	OneAnswer bool   // connections are closed after an answer
-	tlsPrefix string // of the flags for TLS; "" = there are none
+	tlsPrefix string // of the flags for TLS
 	TLS       tlsFiles
 }
 
@@ -83,8 +83,8 @@ func newConfig() (*config, *pflag.FlagSet) {
 		QueryHTTP: listener{Name: "query API and page", Address: "16686", tlsPrefix: "query.http"},
 		QueryGRPC: listener{Name: "query gRPC", Address: "16685", tlsPrefix: "query.grpc"},
 		Admin:     listener{Name: "health, metrics, pprof", Address: "14269", tlsPrefix: "admin.http"},
-		Health:    listener{Name: "health", Address: "13133"},
-		Metrics:   listener{Name: "metrics", Address: "8888"},
+		Health:    listener{Name: "health", Address: "13133", tlsPrefix: "healthcheck.http"},
+		Metrics:   listener{Name: "metrics", Address: "8888", tlsPrefix: "metrics.http"},
 		LogLevel:  logLevel{},
 	}
 	fs := pflag.NewFlagSet("spandrel", pflag.ContinueOnError)
@@ -112,9 +112,9 @@ func inGroup(name string, fs *pflag.FlagSet, add func(*pflag.FlagSet)) {
 	})
 }
 
-// secure are the listeners that can have TLS.
+// secure are the listeners in the order of their TLS flags.
 func (c *config) secure() []*listener {
-	return []*listener{&c.Zipkin, &c.QueryHTTP, &c.QueryGRPC, &c.Admin}
+	return []*listener{&c.Zipkin, &c.QueryHTTP, &c.QueryGRPC, &c.Admin, &c.Health, &c.Metrics}
 }
 
 func (c *config) storeFlags(f *pflag.FlagSet) {

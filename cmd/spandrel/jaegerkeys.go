@@ -69,6 +69,7 @@ var keys = expandKeys([]key{
 	{"extensions.jaeger_storage.metric_backends.*", refused, "", noRED, nil},
 
 	{"extensions.healthcheckv2.http.endpoint", honoured, "healthcheck.http.host-port", "", nil},
+	{"extensions.healthcheckv2.http.tls", honoured, "healthcheck.http.tls", "", nil},
 	{"extensions.healthcheckv2.http.*", harmless, "", "`/status` is the only path", nil},
 	{"extensions.healthcheckv2.grpc.*", refused, "", "gRPC's health service is on the query ports only", nil},
 	{"extensions.healthcheckv2.*", harmless, "", "", nil},
