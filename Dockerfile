@@ -7,7 +7,7 @@
 # Run it with a read-only root, any uid and no capabilities; only /data, or
 # /badger where the settings of Istio's addon name it, is written to.
 
-ARG GO_VERSION=1.26
+ARG GO_VERSION=1.26.11
 ARG NODE_VERSION=24
 ARG DEBIAN=bookworm
 

@@ -76,7 +76,7 @@ func TestImageIsBuiltByTheMakefile(t *testing.T) {
 }
 
 func TestImageHasTheCompilerThatTheModuleWants(t *testing.T) {
-	mod := words(read(t, "go.mod"), `(?m)^go (\d+\.\d+)`)
+	mod := words(read(t, "go.mod"), `(?m)^toolchain go(\S+)`)
 	image := words(strings.Join(instructions(t, "ARG"), "\n"), `GO_VERSION=(\S+)`)
 	if diff := cmp.Diff(image, mod); diff != "" {
 		t.Errorf("(-Dockerfile +go.mod):\n%s", diff)
