@@ -1,20 +1,27 @@
 // The frame around every view: navigation, a field that takes any trace id,
 // time zone and theme. Views are loaded when they are first asked for.
-import { Component, lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
+import { Component, type ReactNode, useEffect, useRef, useState } from "react";
 import { findTraceID } from "./ids";
 import { Icon, Link } from "./kit";
+import { later } from "./later";
 import { setPref, setTheme, type Theme, usePref, useZone } from "./prefs";
 import { moved } from "./moved";
 import { go, usePlace } from "./router";
 
-const Explore = lazy(() => import("./explore"));
-const Trace = lazy(() => import("./trace"));
-const Status = lazy(() => import("./status"));
-const Services = lazy(() => import("./services"));
-const ServiceMap = lazy(() => import("./map"));
-const Errors = lazy(() => import("./errors"));
-const Mesh = lazy(() => import("./mesh-view"));
-const Compare = lazy(() => import("./compare"));
+const Explore = later(() => import("./explore"));
+const Trace = later(() => import("./trace"));
+const Status = later(() => import("./status"));
+const Services = later(() => import("./services"));
+const ServiceMap = later(() => import("./map"));
+const Errors = later(() => import("./errors"));
+const Mesh = later(() => import("./mesh-view"));
+const Compare = later(() => import("./compare"));
+
+/** Loads the view of a path before it is shown. */
+export function preload(path: string) {
+  const view = path.startsWith("trace/") ? (path.includes("...") ? Compare : Trace) : path === "search" ? Explore : null;
+  view?.preload().catch(() => {}); // showing it tries again
+}
 
 interface View { path: string; title: string; key: string; view: ReactNode }
 
@@ -69,9 +76,7 @@ export function App() {
       {embedded ? null : <Header />}
       <main id="main" tabIndex={-1} className={embedded ? "embedded" : ""}>
         <Boundary key={path}>
-          <Suspense fallback={<p className="loading">Loading…</p>}>
-            {trace ? trace[1]!.includes("...") ? <Compare key={trace[1]} pair={trace[1]!} /> : <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
-          </Suspense>
+          {trace ? trace[1]!.includes("...") ? <Compare key={trace[1]} pair={trace[1]!} /> : <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
         </Boundary>
       </main>
       {help && <Help onClose={() => setHelp(false)} />}

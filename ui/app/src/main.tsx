@@ -1,10 +1,11 @@
 import { createRoot } from "react-dom/client";
-import { App } from "./app";
+import { App, preload } from "./app";
 import { place } from "./router";
 import { prefetch } from "./trace/load";
 import "./styles.css";
 
-// A trace's skeleton is asked for before anything is drawn.
+// The view and a trace's skeleton are asked for before anything is drawn.
+preload(place().path);
 const trace = /^trace\/([^/]+)$/.exec(place().path);
 if (trace && !trace[1]!.includes("...")) prefetch(decodeURIComponent(trace[1]!));
 

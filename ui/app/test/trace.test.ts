@@ -268,3 +268,21 @@ test("9, 43: comparing names what changed, in words, with durations", async () =
   await page.goto(`${server.url}/trace/...${id}`);
   await page.getByText("Choose two traces").waitFor();
 });
+
+test("29: after short scrolls, down and up, the rows in the document are those on the screen, in order", async () => {
+  await open(`/trace/${big.id}?fold=none`);
+  for (const by of [60, 26, 400, -130, 2600, -26]) {
+    await grid().evaluate((g, d) => g.scrollBy(0, d), by);
+    await page.waitForTimeout(60);
+    const at = await grid().evaluate((g) => g.scrollTop);
+    const lines = await rows().evaluateAll((rs) => rs.map((r) => ({ line: Number(r.getAttribute("aria-rowindex")) - 1, top: r.getBoundingClientRect().top - r.closest(".grid")!.getBoundingClientRect().top })));
+    expect(lines[0]!.line).toBe(Math.floor(at / 26));
+    for (const [k, l] of lines.entries()) {
+      expect(l.line).toBe(lines[0]!.line + k);
+      expect(Math.abs(l.top - (l.line * 26 - at))).toBeLessThan(1);
+    }
+    const shown = await texts();
+    await grid().evaluate((g) => g.dispatchEvent(new Event("focus"))); // draws everything anew
+    expect(await texts()).toEqual(shown);
+  }
+});

@@ -17,6 +17,7 @@ const tallest = 8_000_000;
 const indent = 14, deepest = 16;
 
 interface RowElement {
+  line: number; // what it shows, −1 if that is out of date
   el: HTMLElement; name: HTMLElement; tree: HTMLElement; toggle: HTMLElement; depth: HTMLElement; swatch: HTMLElement; mark: HTMLElement; who: HTMLElement; to: HTMLElement; what: HTMLElement;
   chips: HTMLElement; bar: HTMLElement; label: HTMLElement; took: HTMLElement; where: HTMLElement;
 }
@@ -33,12 +34,14 @@ export class Grid {
   private stage = make("div", "stage", this.el); // stays in place while the rest scrolls: no frame is blank
   private tall = make("div", "tall", this.el);
   private canvas = make("canvas", "bars", this.stage) as HTMLCanvasElement;
+  private lines = make("div", "lines", this.stage); // moved as one: rows keep their places in it
   private pool: RowElement[] = [];
   private frame = 0;
   private width = 0;
   private height = 0;
   private nameWidth = 400;
   private first = 0;
+  private chipWidths = new Map<string, number>();
   cursor = 0; // the line that has the keyboard
   private watch: ResizeObserver;
 
@@ -50,7 +53,8 @@ export class Grid {
     e.setAttribute("aria-colcount", "2");
     this.canvas.setAttribute("aria-hidden", "true");
     this.tall.setAttribute("aria-hidden", "true");
-    this.stage.setAttribute("role", "rowgroup");
+    this.stage.setAttribute("role", "presentation");
+    this.lines.setAttribute("role", "rowgroup");
     e.addEventListener("scroll", () => this.schedule(), { passive: true });
     e.addEventListener("click", (x) => this.click(x));
     e.addEventListener("keydown", (x) => this.key(x));
@@ -82,7 +86,7 @@ export class Grid {
   }
 
   schedule() {
-    this.frame ||= requestAnimationFrame(() => this.draw());
+    this.frame ||= requestAnimationFrame(() => this.draw(false));
   }
 
   private get total() {
@@ -120,7 +124,8 @@ export class Grid {
     this.scrollToLine(this.cursor);
   }
 
-  draw() {
+  /** Draws what is in view. If nothing but the place has changed since, rows that stay in view are not filled again. */
+  draw(anew = true) {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     if (!this.height) return;
@@ -132,10 +137,13 @@ export class Grid {
     const n = Math.min(rows.length - this.first, Math.ceil(this.height / rowHeight) + 1);
     while (this.pool.length < n) this.pool.push(this.makeRow());
     const offset = this.first * rowHeight - top;
+    if (!anew) this.turn();
+    this.lines.style.transform = `translateY(${offset}px)`;
     for (let k = 0; k < this.pool.length; k++) {
-      const row = this.pool[k]!;
-      row.el.hidden = k >= n;
-      if (k < n) this.fill(row, this.first + k, offset + k * rowHeight);
+      const row = this.pool[k]!, line = k < n ? this.first + k : -1;
+      if (row.el.hidden !== line < 0) row.el.hidden = line < 0;
+      if (line >= 0 && (anew || row.line !== line)) this.fill(row, line);
+      row.line = line;
     }
     this.el.setAttribute("aria-rowcount", String(rows.length));
     const active = this.cursor >= this.first && this.cursor < this.first + n;
@@ -144,8 +152,16 @@ export class Grid {
     this.paint(offset, n);
   }
 
+  /** After a short scroll, brings the rows that have left the view round to the other end. */
+  private turn() {
+    const by = this.first - this.pool[0]!.line;
+    if (this.pool[0]!.line < 0 || Math.abs(by) >= this.pool.length) return;
+    for (let i = 0; i < by; i++) this.pool.push(this.pool.shift()!), this.lines.append(this.pool.at(-1)!.el);
+    for (let i = 0; i > by; i--) this.pool.unshift(this.pool.pop()!), this.lines.prepend(this.pool[0]!.el);
+  }
+
   private makeRow(): RowElement {
-    const el = make("div", "row", this.stage);
+    const el = make("div", "row", this.lines);
     el.setAttribute("role", "row");
     const name = make("div", "name", el);
     name.setAttribute("role", "gridcell");
@@ -163,17 +179,16 @@ export class Grid {
     const label = make("span", "label", bar);
     const took = make("span", "took", label);
     const where = make("bdi", "where", label);
-    return { el, name, tree, depth, toggle, swatch, mark, who, to, what, chips, bar, label, took, where };
+    return { line: -1, el, name, tree, depth, toggle, swatch, mark, who, to, what, chips, bar, label, took, where };
   }
 
-  private fill(e: RowElement, line: number, y: number) {
+  private fill(e: RowElement, line: number) {
     const m = this.model, { t, layout: l } = m;
     const at = l.rows[line]!;
     const group = at < 0 ? l.groups[-1 - at]! : null;
     const r = group ? group.first : at;
     const hops = m.hops && serverOf(t, r) >= 0;
     const level = l.level[r]!;
-    e.el.style.transform = `translateY(${y}px)`;
     e.el.id = `line-${line}`;
     const opens = group !== null || t.size[r]! > (hops ? 2 : 1); // the server's half is not a row of its own
     const open = group ? m.openGroups.has(group.first) : !m.collapsed[r];
@@ -190,7 +205,8 @@ export class Grid {
     if (wrong) classes.push("wrong");
     if (m.filter.q && m.foundBits) classes.push(m.matches(r) ? "match" : "faint");
     e.el.className = classes.join(" ");
-    e.tree.style.width = `${Math.min(level, deepest) * indent}px`;
+    const stem = Math.min(level, deepest) * indent;
+    e.tree.style.width = `${stem}px`;
     put(e.depth, level > deepest ? String(level) : "");
     e.toggle.className = opens ? (open ? "toggle open" : "toggle shut") : "toggle";
     e.swatch.style.background = m.colors[t.service[r]!]!;
@@ -198,12 +214,12 @@ export class Grid {
     put(e.mark, wrong ? "▲" : failedBelow ? "△" : "");
     e.mark.title = wrong ? "error" : failedBelow ? "errors below" : "";
     const x = rowText(t, r);
-    put(e.who, x.who.slice(0, 200));
-    put(e.to, x.to ? "→ " + x.to.slice(0, 120) : "");
-    put(e.what, (group ? `×${group.rows.length} ` : "") + (t.flags[r]! & ORPHAN && t.parent[r]! < 0 ? "⋯ " : "") + x.what.slice(0, 300));
+    put(e.who, short(x.who));
+    put(e.to, x.to ? " → " + short(x.to) : "");
+    put(e.what, " " + (group ? `×${group.rows.length} ` : "") + (t.flags[r]! & ORPHAN && t.parent[r]! < 0 ? "⋯ " : "") + x.what.slice(0, 300));
     const title = (group ? `${group.rows.length} similar spans\n` : "") + x.full.slice(0, 1000) + (x.flags ? "\n" + explainFlags(x.flags) : "") + (t.flags[r]! & ORPHAN ? "\nIts parent is not stored." : "");
     if (e.name.title !== title) e.name.title = title;
-    this.chips(e.chips, x.status, x.flags);
+    e.name.style.padding = `0 ${this.chips(e.chips, x.status, x.flags) + 12}px 0 ${stem + 6}px`;
     const from = m.from(r), took = t.took[r]!;
     put(e.took, group ? `${duration(group.took)} in all` : duration(took));
     // the label stands where there is room: after the bar, before it, or in it
@@ -214,24 +230,30 @@ export class Grid {
     const a = ((from - z0) / (z1 - z0)) * w, b = ((from + took - z0) / (z1 - z0)) * w;
     const need = Math.min(w, (e.took.textContent!.length + (where ? Math.min(where.length, 40) + 2 : 0)) * 6.4 + 14);
     const left = b + need <= w ? b : a - need >= 0 ? a - need : Math.max(0, Math.min(w - need, a));
-    e.label.style.transform = `translateX(${Math.round(left + 5)}px)`;
+    e.label.style.left = `${Math.round(left + 5)}px`;
     e.label.className = left < b && left + need > a && left >= a - 1 ? "label inside" : "label";
   }
 
-  private chips(box: HTMLElement, status: string, flags: string) {
+  /** Shows status and flags; says how wide they are. */
+  private chips(box: HTMLElement, status: string, flags: string): number {
     const key = `${status}|${flags}`;
-    if (box.dataset.key === key) return;
-    box.dataset.key = key;
-    box.textContent = "";
-    for (const f of splitFlags(flags)) {
-      const c = make("span", "chip flag", box);
-      c.textContent = f;
-      c.title = explainFlags(f);
+    if (box.dataset.key !== key) {
+      box.dataset.key = key;
+      box.textContent = "";
+      for (const f of splitFlags(flags)) {
+        const c = make("span", "chip flag", box);
+        c.textContent = f;
+        c.title = explainFlags(f);
+      }
+      if (status) {
+        const n = Number(status);
+        const bad = status.startsWith("grpc") ? status !== "grpc 0" : n >= 500 || n === 0;
+        make("span", `chip status ${bad ? "bad" : n >= 400 ? "warn" : "ok"}`, box).textContent = status;
+      }
     }
-    if (!status) return;
-    const n = Number(status);
-    const c = make("span", `chip status ${status.startsWith("grpc") ? (status === "grpc 0" ? "ok" : "bad") : n >= 500 || n === 0 ? "bad" : n >= 400 ? "warn" : "ok"}`, box);
-    c.textContent = status;
+    let width = this.chipWidths.get(key);
+    if (width === undefined) this.chipWidths.set(key, (width = box.offsetWidth)); // a layout, once for each combination
+    return width;
   }
 
   private errorsBelow(r: number): boolean {
@@ -386,6 +408,9 @@ export class Grid {
     act();
   }
 }
+
+/** A name cut to the longest that Kubernetes allows. */
+const short = (name: string) => (name.length > 63 ? name.slice(0, 62) + "…" : name);
 
 /** Sets an element's text without making a new node for it. */
 function put(e: HTMLElement, text: string) {

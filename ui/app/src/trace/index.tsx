@@ -1,10 +1,11 @@
 // One trace. The skeleton is loaded once; every view reads the same model, and
 // what one sees is in the address.
-import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError } from "../api";
 import { typingIn } from "../app";
 import { count, duration, plural } from "../format";
 import { Copy, copyText, Icon, Link, Tabs, Time, Trouble } from "../kit";
+import { later } from "../later";
 import { pref, setPref } from "../prefs";
 import { base, go, place, setParams, usePlace } from "../router";
 import { Detail } from "./detail";
@@ -16,10 +17,10 @@ import { TraceModel } from "./model";
 import { mostlyPairs } from "./rows";
 import { rowText } from "./names";
 
-const Flame = lazy(() => import("./flame"));
-const Graph = lazy(() => import("./graph"));
-const Statistics = lazy(() => import("./statistics"));
-const SpanTable = lazy(() => import("./span-table"));
+const Flame = later(() => import("./flame"));
+const Graph = later(() => import("./graph"));
+const Statistics = later(() => import("./statistics"));
+const SpanTable = later(() => import("./span-table"));
 
 type ViewName = "timeline" | "flame" | "graph" | "stats" | "spans";
 const viewNames: [ViewName, string][] = [["timeline", "Timeline"], ["flame", "Flame graph"], ["graph", "Graph"], ["stats", "Statistics"], ["spans", "Spans"]];
@@ -142,13 +143,11 @@ function Opened({ model }: { model: TraceModel }) {
       {view !== "stats" && <FilterBar model={model} version={version} timeline={view === "timeline"} />}
       <div className={detail ? "split with-detail" : "split"}>
         <div className="stage-box">
-          <Suspense fallback={<p className="loading">Loading…</p>}>
-            {view === "timeline" && <Timeline model={model} version={version} minimap={!hide("uiTimelineHideMinimap")} />}
-            {view === "flame" && <Flame model={model} version={version} />}
-            {view === "graph" && <Graph model={model} version={version} />}
-            {view === "stats" && <Statistics model={model} />}
-            {view === "spans" && <SpanTable model={model} version={version} />}
-          </Suspense>
+          {view === "timeline" && <Timeline model={model} version={version} minimap={!hide("uiTimelineHideMinimap")} />}
+          {view === "flame" && <Flame model={model} version={version} />}
+          {view === "graph" && <Graph model={model} version={version} />}
+          {view === "stats" && <Statistics model={model} />}
+          {view === "spans" && <SpanTable model={model} version={version} />}
         </div>
         {detail}
       </div>

@@ -1,0 +1,27 @@
+// Views that are loaded when they are first shown. Not React.lazy: Suspense holds
+// back what replaces a "Loading…" for 300 ms, which is longer than loading takes.
+import { type ComponentType, useEffect, useState } from "react";
+
+export type Later<P> = ComponentType<P> & { preload: () => Promise<unknown> };
+
+export function later<P extends object>(load: () => Promise<{ default: ComponentType<P> }>): Later<P> {
+  let view: ComponentType<P> | undefined;
+  let coming: Promise<unknown> | undefined;
+  const preload = () =>
+    (coming ??= load().then(
+      (m) => (view = m.default),
+      (e: Error) => {
+        coming = undefined; // so that the next visit tries again
+        throw e;
+      },
+    ));
+  function Shown(props: P) {
+    const [, turn] = useState<unknown>();
+    useEffect(() => {
+      if (!view) preload().then(() => turn({}), (e: Error) => turn(() => { throw e; })); // for the boundary above
+    }, []);
+    const View = view;
+    return View ? <View {...props} /> : <p className="loading">Loading…</p>;
+  }
+  return Object.assign(Shown, { preload });
+}
