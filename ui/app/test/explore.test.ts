@@ -267,3 +267,50 @@ test("10: embedded without navigation; the graph can be hidden", async () => {
     expect(await page.locator(selector).filter({ visible: true }).count(), param).toBe(0);
   }
 });
+
+const made = (n: number, service: string, part: Record<string, unknown>) => ({ traceId: n.toString(16).padStart(32, "0"), id: n.toString(16).padStart(16, "0"), name: "made", kind: "SERVER", timestamp: Date.now() * 1000 - 60e6 - n, duration: 1000, localEndpoint: { serviceName: service }, ...part });
+
+test("20: what only the selection has comes first", async () => {
+  // the slow ones failed with UH; version and node are mixed over all alike
+  await server.zipkin(Array.from({ length: 40 }, (_, i) => made(0x20000 + i, "seeded", { duration: i < 10 ? 2e6 : 1000, tags: { response_flags: i < 10 ? "UH" : "-", version: `v${i % 2}`, node: `n${i % 5}` } })));
+  const now = Date.now() * 1000;
+  await open(`/search?service=seeded&limit=100&sel=${now - 3600e6},${now},1000000,3000000`);
+  await rows().first().waitFor();
+  expect(await rows().count()).toBe(10);
+  await page.getByRole("button", { name: "What differs here?" }).click();
+  const first = page.locator("dialog[open] tbody tr").first();
+  await first.waitFor();
+  expect(await first.locator("code").textContent()).toBe("response_flags=UH");
+  expect(await first.locator("td.right").allTextContents()).toEqual(["100 %", "0 %"]);
+  await first.getByRole("button", { name: "Search" }).click();
+  await expect.poll(() => params().get("q")).toBe("response_flags=UH");
+});
+
+test("23: under the pointer rows stay where they are, and what is new waits", async () => {
+  await server.zipkin(Array.from({ length: 5 }, (_, i) => made(0x23000 + i, "still", {})));
+  await open("/search?live=1&service=still");
+  await expect.poll(() => rows().count()).toBe(5);
+  const before = await shownIDs();
+  await rows().nth(2).hover();
+  await page.waitForTimeout(500); // the poll has begun
+  await server.zipkin([made(0x23100, "still", { timestamp: Date.now() * 1000 })]);
+  const pill = page.getByRole("button", { name: /^1 new trace/ });
+  await pill.waitFor({ timeout: 3000 });
+  expect(await shownIDs()).toEqual(before);
+  await pill.click();
+  await expect.poll(async () => (await shownIDs()).sort()).toEqual([...before, (0x23100).toString(16).padStart(16, "0")].sort());
+});
+
+test("48: a service's revisions with the shares they have, and their traces", async () => {
+  const want = { v1: 10, v2: 20, v3: 50 };
+  let n = 0x48000;
+  for (const [v, many] of Object.entries(want)) await server.zipkin(Array.from({ length: many }, () => made(n++, "split.default", { tags: { "istio.canonical_revision": v } })));
+  await open("/monitor?service=split.default");
+  const table = page.locator("table", { has: page.getByText("Revision", { exact: true }) });
+  for (const [v, many] of Object.entries(want)) {
+    const share = parseFloat((await table.locator("tbody tr", { hasText: v }).locator("td.right").first().textContent())!);
+    expect(Math.abs(share - (many / 80) * 100), `${v}: ${share} %`).toBeLessThanOrEqual(1);
+  }
+  await table.locator("tbody tr", { hasText: "v1" }).getByRole("link", { name: "Traces" }).click();
+  await expect.poll(() => rows().count()).toBe(10);
+});
