@@ -15,7 +15,7 @@ const big = synthetic(10_000, 1);
 const chain = synthetic(2000, 2, "chain"), flat = synthetic(10_000, 3, "flat");
 
 beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), launch()]);
+  [server, browser] = await Promise.all([startServer("", ["--query.max-clock-skew-adjustment=10s"]), launch()]);
   for (const s of [spans, recorded("shared-context"), big.spans, chain.spans, flat.spans]) await server.zipkin(s);
 });
 afterAll(async () => {
@@ -285,4 +285,24 @@ test("29: after short scrolls, down and up, the rows in the document are those o
     await grid().evaluate((g) => g.dispatchEvent(new Event("focus"))); // draws everything anew
     expect(await texts()).toEqual(shown);
   }
+});
+
+test("40: clocks are shown as they were; adjusting moves times only, is marked and in the address", async () => {
+  const t0 = Date.now() * 1000 - 60e6, traceId = "40".padStart(32, "0");
+  await server.zipkin([
+    { traceId, id: "0000000000000001", name: "call", kind: "CLIENT", timestamp: t0, duration: 100_000, localEndpoint: { serviceName: "near", ipv4: "10.0.0.1" } },
+    { traceId, id: "0000000000000002", parentId: "0000000000000001", name: "serve", kind: "SERVER", timestamp: t0 + 5e6, duration: 60_000, localEndpoint: { serviceName: "far", ipv4: "10.0.0.2" } },
+  ]);
+  await open(`/trace/${traceId}?fold=none&span=0000000000000002`);
+  const facts = page.locator(".detail .span .facts");
+  await facts.waitFor();
+  expect(await facts.textContent()).toContain("from 5 s");
+  const durations = () => page.locator(".row .took").allTextContents();
+  const before = await durations();
+  await page.getByRole("button", { name: "Clocks adjusted" }).click();
+  await expect.poll(() => facts.textContent()).toMatch(/from 20 ms ?\(adjusted by/); // in the middle of its caller
+  await expect.poll(() => params().get("skew")).toBe("adjusted");
+  expect(await durations()).toEqual(before);
+  await page.reload();
+  await page.locator('button[aria-pressed="true"]', { hasText: "Clocks adjusted" }).waitFor();
 });

@@ -61,7 +61,8 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
   const link = new URL(`${base}trace/${model.t.id}?uiFind=${s.view}`, location.href).href;
   const ordered = useMemo(() => order(tags), [s]);
   const shown = ordered.filter((x) => !find || `${x.key}=${String(x.value)}`.toLowerCase().includes(find.toLowerCase()));
-  const start = s.start - model.t.start;
+  const shift = (model.adjusted && model.t.shift?.[row]) || 0;
+  const start = s.start - model.t.start + shift;
   return (
     <div className="span">
       <p className="operation">
@@ -78,7 +79,7 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
         <strong>{duration(s.duration)}</strong>
         <span>
           from {duration(start)}
-          {model.adjusted && model.t.shift?.[row] ? ` (adjusted by ${duration(model.t.shift[row])})` : ""}
+          {shift ? ` (adjusted by ${duration(shift)})` : ""}
         </span>
         <span className="dim">{s.kind}</span>
       </p>
