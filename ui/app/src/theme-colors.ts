@@ -3,7 +3,7 @@
 
 // Twelve hues, far apart for the common kinds of colour blindness when neighbours
 // differ in lightness too; each works with a dark outline on both themes.
-const palette = ["#4f7ee8", "#e0912f", "#1f9d8a", "#b565d8", "#5a9e3a", "#d9628f", "#3aa3cc", "#a08428", "#7a6cf0", "#c8694a", "#2f9e5f", "#8f7fa8"];
+export const palette = ["#4f7ee8", "#c9801f", "#1f9d8a", "#b565d8", "#5a9e3a", "#d9628f", "#3498c2", "#a08428", "#7a6cf0", "#c8694a", "#2f9e5f", "#8f7fa8"];
 
 function hash(s: string): number {
   let h = 2166136261;
