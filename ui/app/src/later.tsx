@@ -17,10 +17,11 @@ export function later<P extends object>(load: () => Promise<{ default: Component
     ));
   function Shown(props: P) {
     const [, turn] = useState<unknown>();
-    useEffect(() => {
-      if (!view) preload().then(() => turn({}), (e: Error) => turn(() => { throw e; })); // for the boundary above
-    }, []);
     const View = view;
+    useEffect(() => {
+      // Not "if (!view)": it may have come since this was drawn without it.
+      if (!View) preload().then(() => turn({}), (e: Error) => turn(() => { throw e; })); // for the boundary above
+    }, []);
     return View ? <View {...props} /> : <p className="loading">Loading…</p>;
   }
   return Object.assign(Shown, { preload });
