@@ -28,6 +28,13 @@ func (f *faultFS) call(what string) error {
 	return nil
 }
 
+// counted is how many calls there were up to now.
+func (f *faultFS) counted() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
 func (f *faultFS) setFails(fails func(call int, what string) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

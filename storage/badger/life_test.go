@@ -303,7 +303,7 @@ func failStoreNth(t *testing.T, nth int, sticky bool) (calls int) {
 			s.sealNow()
 		}
 	}
-	calls = fs.calls
+	calls = fs.counted()
 	fs.setFails(nil)
 	s.flushNow()
 	more := someSpans(rng, 1)

@@ -163,7 +163,7 @@ func failNth(t *testing.T, nth int, sticky, sync bool) (calls int) {
 	for lsn := uint64(1); lsn <= 60; lsn++ {
 		commit(lsn)
 	}
-	calls = fs.calls
+	calls = fs.counted()
 	fs.setFails(nil)
 	commit(61)
 	if len(acked) == 0 || acked[len(acked)-1] != 61 {
