@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/spandrel/spandrel"
@@ -141,7 +142,9 @@ func (h *zipkinHandler) post(w http.ResponseWriter, r *http.Request, v1 bool) *r
 	if len(*buf) == 0 {
 		return nil
 	}
-	batch, bad := h.decode(r, *buf, v1)
+	decoder := zipkinDecoders.Get().(*zipkin.Decoder)
+	defer zipkinDecoders.Put(decoder)
+	batch, bad := h.decode(r, decoder, *buf, v1)
 	if bad != nil {
 		return bad
 	}
@@ -155,8 +158,11 @@ func (h *zipkinHandler) post(w http.ResponseWriter, r *http.Request, v1 bool) *r
 	return nil
 }
 
-// decode turns a body into spans that alias it.
-func (h *zipkinHandler) decode(r *http.Request, body []byte, v1 bool) (Batch, *refusal) {
+// zipkinDecoders keep the memory of spans between posts.
+var zipkinDecoders = sync.Pool{New: func() any { return new(zipkin.Decoder) }}
+
+// decode turns a body into spans that alias it, in the decoder's memory.
+func (h *zipkinHandler) decode(r *http.Request, d *zipkin.Decoder, body []byte, v1 bool) (Batch, *refusal) {
 	b := Batch{Transport: "http"}
 	var err error
 	switch mediaType(r.Header) {
@@ -168,7 +174,7 @@ func (h *zipkinHandler) decode(r *http.Request, body []byte, v1 bool) (Batch, *r
 		if v1 {
 			h.otherVersion(r)
 		}
-		b.Spans, b.Rejected, err = zipkin.DecodeProto(body)
+		b.Spans, b.Rejected, err = d.Proto(body)
 	default:
 		b.Format = ZipkinJSONv2
 		isV1 := looksV1(body, v1)
@@ -178,7 +184,7 @@ func (h *zipkinHandler) decode(r *http.Request, body []byte, v1 bool) (Batch, *r
 		if isV1 != v1 {
 			h.otherVersion(r)
 		}
-		b.Spans, b.Rejected, err = zipkin.DecodeJSON(body, v1)
+		b.Spans, b.Rejected, err = d.JSON(body, v1)
 	}
 	if err != nil {
 		return b, &refusal{status: http.StatusBadRequest, reason: reasonMalformed, text: clip(err.Error(), 300)}

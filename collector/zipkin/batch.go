@@ -11,6 +11,17 @@ import (
 	"github.com/spandrel/spandrel"
 )
 
+// Decoder decodes bodies one after another in the same memory: what it returns
+// is valid until it is used again. The zero value is ready for use.
+type Decoder struct{ batch }
+
+// Bounds of what a Decoder keeps, about half a MiB.
+const (
+	maxKeptSpans  = 512
+	maxKeptTags   = 1 << 13
+	maxKeptEvents = 1 << 10
+)
+
 // batch gathers the spans of one body. The tags of all spans share one array,
 // and so do their events: a span's slices are cut from it with their capacity
 // limited, so that appending to them copies.
@@ -30,14 +41,6 @@ type batch struct {
 	order     []tagOrder
 }
 
-// room is the first arrays of what a batch has of the current span, large enough
-// for most spans, to live on a decoder's stack.
-type room struct {
-	tags   [32]spandrel.Tag
-	events [4]spandrel.Event
-	order  [32]tagOrder
-}
-
 // tagOrder stands for a tag while tags are sorted.
 type tagOrder struct {
 	prefix uint64 // the key's first 8 bytes, so that most comparisons are of integers
@@ -54,6 +57,19 @@ func (b *batch) reject(bad *fieldError) error {
 	return nil
 }
 
+// begin makes room for the spans of a body of so many bytes.
+func (b *batch) begin(total int) {
+	if cap(b.spans) > maxKeptSpans {
+		b.spans = nil
+	}
+	b.spans, b.rejected, b.index, b.left, b.total = b.spans[:0], nil, 0, total, total
+	b.tags.begin(maxKeptTags)
+	b.events.begin(maxKeptEvents)
+	if cap(b.tagsNow) > maxKeptTags || cap(b.eventsNow) > maxKeptEvents {
+		b.tagsNow, b.eventsNow, b.order = nil, nil, nil
+	}
+}
+
 // reset forgets the tags and events of the span before.
 func (b *batch) reset() {
 	b.tagsNow, b.eventsNow = b.tagsNow[:0], b.eventsNow[:0]
@@ -68,7 +84,7 @@ func (b *batch) addTag(key, val string) {
 // one key the last counts; of equal events, one.
 func (b *batch) finish(span *spandrel.Span) {
 	span.Tags, span.Events = b.takeTags(), b.takeEvents()
-	if b.spans == nil {
+	if cap(b.spans) == 0 {
 		b.spans = make([]spandrel.Span, 0, 1+min(guess(1, b.left, b.total), 1024))
 	}
 	b.spans = append(b.spans, *span)
@@ -156,20 +172,31 @@ func (b *batch) takeEvents() []spandrel.Event {
 
 // arena hands out slices of a growing array.
 type arena[T any] struct {
-	free []T // what is left of the newest array, with length 0
-	used int // elements handed out
+	array []T // the newest, with length 0
+	free  []T // what is left of it, with length 0
+	used  int // elements handed out
+}
+
+// begin takes back all that was handed out. An array of more than limit elements
+// is not used again.
+func (a *arena[T]) begin(limit int) {
+	if cap(a.array) > limit {
+		a.array = nil
+	}
+	a.free, a.used = a.array, 0
 }
 
 // maxGuess bounds how much room is made for elements not yet seen.
 const maxGuess = 1 << 14
 
 // take is an empty slice with room for n elements of the span just read, after
-// which left of total bytes remain. A new array is made as large as the rest of
-// the body should need if it is like what came before.
+// which left of total bytes remain. A new array is made as large as the whole
+// body should need if its rest is like what came before, for the next body.
 func (a *arena[T]) take(n, left, total int) []T {
 	if cap(a.free) < n {
 		more := guess(a.used+n, left, total)
-		a.free = make([]T, 0, n+more)
+		a.array = make([]T, 0, a.used+n+more)
+		a.free = a.array
 	}
 	return a.free[:0:n]
 }

@@ -12,8 +12,9 @@ import (
 // of them. BenchmarkEncodingJSON is its floor: the standard library filling
 // structs that are not spans yet.
 func BenchmarkDecodeJSON(b *testing.B) {
+	var d Decoder
 	run(b, "bookinfo", func(body []byte) {
-		spans, rejected, err := DecodeJSON(body, false)
+		spans, rejected, err := d.JSON(body, false)
 		if len(spans) == 0 || len(rejected) > 0 || err != nil {
 			b.Fatal(len(spans), rejected, err)
 		}
@@ -34,11 +35,12 @@ func BenchmarkScan(b *testing.B) {
 // is busy with slows both, and reports how many times longer decoding takes.
 func BenchmarkDecodeOverScan(b *testing.B) {
 	bodies := postBodies(b, "bookinfo")
+	var d Decoder
 	var decode, scan time.Duration
 	for b.Loop() {
 		began := time.Now()
 		for _, body := range bodies {
-			if _, _, err := DecodeJSON(body, false); err != nil {
+			if _, _, err := d.JSON(body, false); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -78,8 +80,9 @@ func BenchmarkEncodingJSON(b *testing.B) {
 }
 
 func BenchmarkDecodeProto(b *testing.B) {
+	var d Decoder
 	run(b, "protobuf", func(body []byte) {
-		spans, rejected, err := DecodeProto(body)
+		spans, rejected, err := d.Proto(body)
 		if len(spans) == 0 || len(rejected) > 0 || err != nil {
 			b.Fatal(len(spans), rejected, err)
 		}

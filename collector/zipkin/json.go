@@ -29,8 +29,12 @@ import (
 //
 // A body without spans (empty, null, [], [null]) is not an error.
 func DecodeJSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
-	var r room
-	d := jsonDecoder{v1: v1}
+	return new(Decoder).JSON(body, v1)
+}
+
+// JSON is [DecodeJSON] in the Decoder's memory.
+func (m *Decoder) JSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
+	d := jsonDecoder{batch: &m.batch, v1: v1}
 	d.src = body
 	if !utf8.Valid(body) {
 		d.src = bytes.ToValidUTF8(body, []byte("\uFFFD"))
@@ -41,8 +45,7 @@ func DecodeJSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandre
 	if d.next() == 0 && d.pos == len(d.src) {
 		return nil, nil, nil
 	}
-	d.total = len(d.src)
-	d.tagsNow, d.eventsNow, d.order = r.tags[:0], r.events[:0], r.order[:0]
+	d.begin(len(d.src))
 	d.list()
 	if d.next(); d.err == nil && d.pos < len(d.src) {
 		d.fail("the end after the list of spans")
@@ -56,7 +59,7 @@ func DecodeJSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandre
 // jsonDecoder reads spans from its scanner into its batch.
 type jsonDecoder struct {
 	scanner
-	batch
+	*batch
 	v1 bool
 }
 

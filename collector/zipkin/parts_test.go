@@ -1,7 +1,9 @@
 package zipkin
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -204,17 +206,30 @@ func TestSpansShareNoRoomToGrow(t *testing.T) {
 	}
 }
 
-// TestDecodingAllocatesPerBodyNotPerSpan: a body's spans, tags and events have
-// one array each, and there is one for working in.
-func TestDecodingAllocatesPerBodyNotPerSpan(t *testing.T) {
-	for _, body := range postBodies(t, "bookinfo") {
-		allocs := testing.AllocsPerRun(10, func() {
-			if _, _, err := DecodeJSON(body, false); err != nil {
-				t.Fatal(err)
-			}
-		})
-		if allocs > 7 {
-			t.Errorf("%v allocations for a body of %d bytes", allocs, len(body))
+// TestDecoderRemembersNothing decodes bodies of all kinds, bad ones too, with
+// one Decoder, whose answers must be those of new ones.
+func TestDecoderRemembersNothing(t *testing.T) {
+	bodies := [][]byte{nil, []byte("null"), []byte(`[{"traceId":"1","id":"2","name":"n"}]`), []byte(`[{"traceId":"x"},{"id":"2"},`),
+		[]byte(`[{"traceId":"1","id":"2","tags":{"b":"1","a":"2","b":"3"},"annotations":[{"timestamp":5,"value":"v"}]},{"traceId":"zz","id":"3"}]`),
+		[]byte(`[{"traceId":"1","id":"2","annotations":[{"timestamp":1,"value":"sr","endpoint":{"serviceName":"s"}}]}]`)}
+	bodies = append(append(bodies, postBodies(t, "bookinfo")...), bytes.Repeat([]byte(" "), 10))
+	var d Decoder
+	rng := rand.New(rand.NewPCG(5, 6))
+	inProto := postBodies(t, "protobuf")
+	for range 300 {
+		body := bodies[rng.IntN(len(bodies))]
+		used, fresh := func(b []byte) ([]spandrel.Span, []spandrel.Rejection, error) { return d.JSON(b, false) },
+			func(b []byte) ([]spandrel.Span, []spandrel.Rejection, error) { return DecodeJSON(b, false) }
+		if rng.IntN(4) == 0 {
+			body, used, fresh = inProto[rng.IntN(len(inProto))], d.Proto, DecodeProto
+		}
+		spans, rejected, err := used(body)
+		want, wantRejected, wantErr := fresh(body)
+		if diff := gocmp.Diff(spans, want, comparing); diff != "" {
+			t.Fatalf("%.60q: in used memory -, in new +:\n%s", body, diff)
+		}
+		if len(rejected) != len(wantRejected) || (err == nil) != (wantErr == nil) {
+			t.Fatalf("%.60q: in used memory %v, %v, in new %v, %v", body, rejected, err, wantRejected, wantErr)
 		}
 	}
 }

@@ -35,10 +35,13 @@ import (
 // Its strings alias body as those of [DecodeJSON] do. Empty bytes are an empty
 // list. A span without bytes is rejected, and those after it are read.
 func DecodeProto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
-	var r room
-	var d protoDecoder
-	d.total = len(body)
-	d.tagsNow, d.eventsNow, d.order = r.tags[:0], r.events[:0], r.order[:0]
+	return new(Decoder).Proto(body)
+}
+
+// Proto is [DecodeProto] in the Decoder's memory.
+func (m *Decoder) Proto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
+	d := protoDecoder{&m.batch}
+	d.begin(len(body))
 	for list := (message{rest: body}); list.next(&err); {
 		if f := &list.field; f.bytesAt(1) {
 			if err := d.span(f); err != nil {
@@ -54,7 +57,7 @@ func DecodeProto(body []byte) (spans []spandrel.Span, rejected []spandrel.Reject
 }
 
 // protoDecoder reads spans into its batch.
-type protoDecoder struct{ batch }
+type protoDecoder struct{ *batch }
 
 // field is a field of a message: num its number, kind its wire type, n its
 // value if that is a number, b if it is bytes, which begin at the offset at.

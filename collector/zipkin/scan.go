@@ -63,6 +63,13 @@ func (s *scanner) fail(wanted string) {
 
 // next skips white space and returns the byte after it, 0 at the end.
 func (s *scanner) next() byte {
+	if s.pos < len(s.src) && s.src[s.pos] > ' ' {
+		return s.src[s.pos]
+	}
+	return s.space()
+}
+
+func (s *scanner) space() byte {
 	for s.pos < len(s.src) {
 		switch c := s.src[s.pos]; c {
 		case ' ', '\t', '\n', '\r':
