@@ -26,13 +26,19 @@ const (
 	enoughGroup = 32 << 10
 )
 
-// request is one call of Write on its way to disk.
+// request is one call of Write on its way to disk. It is the committer's from
+// when it is queued until done says how it went.
 type request struct {
 	rows []byte
-	n    int
 	done chan error // capacity 1
 	at   time.Time
 }
+
+// requests are used again, for the memory of their rows.
+var requests = sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }}
+
+// maxPooledRows is the largest memory for rows that is kept for later requests.
+const maxPooledRows = 256 << 10
 
 // queue holds the requests that the next commit groups will be made of.
 type queue struct {
@@ -53,8 +59,8 @@ func (s *Store) Write(ctx context.Context, spans []spandrel.Span) error {
 	if len(spans) == 0 {
 		return nil
 	}
-	r := &request{n: len(spans), done: make(chan error, 1), at: time.Now()}
-	r.rows = make([]byte, 0, 768*len(spans))
+	r := requests.Get().(*request)
+	r.at, r.rows = time.Now(), r.rows[:0]
 	for i := range spans {
 		r.rows = appendRow(r.rows, &spans[i])
 	}
@@ -63,6 +69,9 @@ func (s *Store) Write(ctx context.Context, spans []spandrel.Span) error {
 	}
 	select {
 	case err := <-r.done:
+		if cap(r.rows) <= maxPooledRows {
+			requests.Put(r)
+		}
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -155,7 +164,6 @@ func (s *Store) commitLoop() {
 	}
 	tick := time.NewTicker(period)
 	defer tick.Stop()
-	var rows []byte
 	var committed time.Time // the last group
 	var size int            // its requests
 	for {
@@ -170,14 +178,7 @@ func (s *Store) commitLoop() {
 		group, closed := s.queue.take()
 		switch {
 		case len(group) > 0:
-			if cap(rows) > 2*maxGroup {
-				rows = nil
-			}
-			rows = rows[:0]
-			for _, r := range group {
-				rows = append(rows, r.rows...)
-			}
-			s.settle(group, s.commit(group, rows))
+			s.settle(group, s.commit(group))
 			committed, size = time.Now(), len(group)
 		case closed:
 			return
@@ -195,7 +196,15 @@ func (s *Store) commitLoop() {
 }
 
 // commit makes a group durable and visible.
-func (s *Store) commit(group []*request, rows []byte) error {
+func (s *Store) commit(group []*request) error {
+	size := 0
+	for _, r := range group {
+		size += len(r.rows)
+	}
+	rows := make([]byte, 0, size) // which the head keeps
+	for _, r := range group {
+		rows = append(rows, r.rows...)
+	}
 	if err := s.waitForRoom(); err != nil {
 		return err
 	}
@@ -207,24 +216,20 @@ func (s *Store) commit(group []*request, rows []byte) error {
 		return err
 	}
 	s.health.set(troubleWAL, nil)
-	groups := make([][]byte, len(group))
-	for i, r := range group {
-		groups[i] = r.rows
-	}
-	added, err := s.insert(s.lsn, groups...)
+	added, err := s.insert(s.lsn, rows)
 	s.m.spansStored.Add(float64(added))
 	s.m.commitSeconds.Observe(time.Since(group[0].at).Seconds())
 	return err
 }
 
 // insert puts rows into the active head and freezes that when it is full.
-func (s *Store) insert(lsn uint64, groups ...[]byte) (added int, err error) {
+func (s *Store) insert(lsn uint64, rows []byte) (added int, err error) {
 	s.insertMu.Lock()
 	defer s.insertMu.Unlock()
-	added, fresh, err := s.active.insert(lsn, groups...)
+	added, fresh, err := s.active.insert(lsn, rows)
 	s.catalog.add(s.active, fresh)
-	rows, bytes := s.active.size()
-	if rows >= s.o.Sizes.HeadSpans || bytes >= s.o.Sizes.HeadBytes {
+	n, bytes := s.active.size()
+	if n >= s.o.Sizes.HeadSpans || bytes >= s.o.Sizes.HeadBytes {
 		s.freezeLocked()
 	}
 	return added, err

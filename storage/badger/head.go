@@ -61,24 +61,22 @@ func newHead(now time.Duration) *head {
 // insert adds the rows of a commit group, which the head keeps, but for those
 // it already has. It returns how many it added and the operations that are
 // new to it. Malformed rows end it with an error; those before them are in.
-func (h *head) insert(lsn uint64, groups ...[]byte) (added int, fresh []opKey, err error) {
+func (h *head) insert(lsn uint64, b []byte) (added int, fresh []opKey, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	known := len(h.ops)
 	h.lastLSN = lsn
-	for _, b := range groups {
-		for len(b) > 0 {
-			var r row
-			if r, b, err = nextRow(b); err != nil {
-				return added, h.ops[known:], err
-			}
-			ok, err := h.insertRow(r)
-			if err != nil {
-				return added, h.ops[known:], err
-			}
-			if ok {
-				added++
-			}
+	for len(b) > 0 {
+		var r row
+		if r, b, err = nextRow(b); err != nil {
+			return added, h.ops[known:], err
+		}
+		ok, err := h.insertRow(r)
+		if err != nil {
+			return added, h.ops[known:], err
+		}
+		if ok {
+			added++
 		}
 	}
 	return added, h.ops[known:], nil
