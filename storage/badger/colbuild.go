@@ -17,6 +17,7 @@ type columnBuilder struct {
 	begin  []int             // where in ids each page begins, as far as pages have values
 	last   uint32            // id of the value added last
 	pairs  []uint64          // bits: which operations have which values, maxPairedValues each
+	recent []uint32          // 1 + id of each operation's newest value, 0 = none
 }
 
 func newColumnBuilder(key string, kind spandrel.ValueKind) *columnBuilder {
@@ -32,6 +33,24 @@ func (c *columnBuilder) add(page int, value string) {
 		c.last = id
 	}
 	c.push(page)
+}
+
+// addOf adds a value of a row of the operation, most of whose rows have the same.
+func (c *columnBuilder) addOf(op, page int, value string) {
+	if op < len(c.recent) && c.recent[op] != 0 && c.values[c.recent[op]-1] == value {
+		c.last = c.recent[op] - 1
+		c.push(page)
+		return
+	}
+	c.add(page, value)
+	c.pair(op)
+	if op >= maxPairedOps {
+		return
+	}
+	for len(c.recent) <= op {
+		c.recent = append(c.recent, 0)
+	}
+	c.recent[op] = c.last + 1
 }
 
 // addBytes is add for a value in memory that will change.

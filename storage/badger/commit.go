@@ -209,9 +209,13 @@ func (s *Store) commit(group []*request) error {
 		return err
 	}
 	s.lsn++ // also after an error: the record may be on disk
-	r := newRecord(s.lsn, rows)
+	r := newRecord(s.record, s.lsn, rows)
 	s.m.bytesWritten.Add(float64(len(r.bytes)))
-	if err := s.wal.commit(r, s.o.SyncInterval == 0); err != nil {
+	err := s.wal.commit(r, s.o.SyncInterval == 0)
+	if s.record = nil; len(s.wal.unsynced) == 0 && cap(r.bytes) <= 2*maxGroup {
+		s.record = r.bytes // nobody else has it
+	}
+	if err != nil {
 		s.health.set(troubleWAL, err)
 		return err
 	}
@@ -246,7 +250,7 @@ func (s *Store) freezeLocked() {
 	if rows, _ := s.active.size(); rows == 0 {
 		return
 	}
-	s.active = newHead(s.o.elapsed())
+	s.active = newHead(s.o.elapsed(), s.active)
 	s.publish(func(parts []*snapshot, heads []*head) ([]*snapshot, []*head) { return parts, append(heads, s.active) })
 	s.wakeFlusher()
 }

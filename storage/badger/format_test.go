@@ -35,7 +35,7 @@ func TestFormatExamples(t *testing.T) {
 	rows := appendRow(nil, &span)
 	seg, _ := buildSegment(t, []spandrel.Span{span})
 	dir := t.TempDir()
-	if err := newTestWAL(dir, diskFS{}).commit(newRecord(7, rows), true); err != nil {
+	if err := newTestWAL(dir, diskFS{}).commit(newRecord(nil, 7, rows), true); err != nil {
 		t.Fatal(err)
 	}
 	wal, err := os.ReadFile(walPath(dir, 1))
@@ -45,7 +45,7 @@ func TestFormatExamples(t *testing.T) {
 	for _, example := range []struct {
 		name  string
 		bytes []byte
-	}{{"row", rows}, {"wal", wal[:len(walMagic)+len(newRecord(7, rows).bytes)]}, {"segment", seg}} {
+	}{{"row", rows}, {"wal", wal[:len(walMagic)+len(newRecord(nil, 7, rows).bytes)]}, {"segment", seg}} {
 		checkExample(t, example.name, hex.Dump(example.bytes))
 	}
 }

@@ -51,10 +51,16 @@ var noTime = timeRange{math.MaxInt64, math.MinInt64}
 
 func (r *timeRange) add(t int64) { r.min, r.max = min(r.min, t), max(r.max, t) }
 
-func newHead(now time.Duration) *head {
+// newHead makes a head for as many rows and traces as the one before had.
+func newHead(now time.Duration, before *head) *head {
+	rows, traces := 0, 0
+	if before != nil {
+		rows, traces = len(before.rows), len(before.last)
+	}
 	return &head{
 		born: now,
-		last: make(map[spandrel.TraceID]int32), seen: make(map[uint64]int32), opIDs: make(map[opKey]uint32),
+		rows: make([]row, 0, rows), meta: make([]rowMeta, 0, rows), seen: make(map[uint64]int32, rows),
+		last: make(map[spandrel.TraceID]int32, traces), opIDs: make(map[opKey]uint32),
 	}
 }
 

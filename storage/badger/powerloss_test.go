@@ -23,12 +23,12 @@ func TestPowerLossTearsOnlyWhatWasNotAcknowledged(t *testing.T) {
 		acked := make(map[uint64]bool)
 		last := uint64(1 + rng.IntN(40))
 		for lsn := uint64(1); lsn <= last; lsn++ {
-			acked[lsn] = w.commit(newRecord(lsn, payload(lsn)), true) == nil
+			acked[lsn] = w.commit(newRecord(nil, lsn, payload(lsn)), true) == nil
 		}
 		synced := w.at
 		torn := uint64(rng.IntN(4)) // written, but not synced
 		for lsn := last + 1; lsn <= last+torn && w.file != nil && w.at+200 < w.room; lsn++ {
-			if err := w.write(newRecord(lsn, payload(lsn))); err != nil {
+			if err := w.write(newRecord(nil, lsn, payload(lsn))); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -314,7 +314,14 @@ func (d *decoder) varint() int64 {
 	return int64(v>>1) ^ -int64(v&1)
 }
 
-func (d *decoder) text() string { return alias(d.bytes(d.uvarint())) }
+func (d *decoder) text() string {
+	if b := d.b; len(b) > 0 && b[0] < 0x80 && int(b[0]) < len(b) { // most are short
+		n := 1 + int(b[0])
+		d.b = b[n:]
+		return alias(b[1:n])
+	}
+	return alias(d.bytes(d.uvarint()))
+}
 
 // alias is a string on the memory of b, which must never change.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

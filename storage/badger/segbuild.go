@@ -126,9 +126,10 @@ func (b *segmentBuilder) addColumns(s *spandrel.Span) {
 	b.columns[colService].add(page, s.Local.Service)
 	b.columns[colName].add(page, s.Name)
 	op := b.addOperation(s)
-	b.columns[colLocal].add(page, b.local.bytesOf(&s.Local))
-	b.columns[colRemoteService].add(page, s.Remote.Service)
-	b.columns[colRemote].add(page, b.remote.bytesOf(&s.Remote))
+	b.columns[colFacts].pair(op)
+	b.columns[colLocal].addOf(op, page, b.local.bytesOf(&s.Local))
+	b.columns[colRemoteService].addOf(op, page, s.Remote.Service)
+	b.columns[colRemote].addOf(op, page, b.remote.bytesOf(&s.Remote))
 	b.scratch = b.scratch[:0]
 	if len(s.Resource) > 0 {
 		b.scratch = appendTags(b.scratch, s.Resource)
@@ -139,10 +140,8 @@ func (b *segmentBuilder) addColumns(s *spandrel.Span) {
 		b.scratch = appendRare(binary.LittleEndian.AppendUint16(b.scratch, mask), s, mask, false)
 	}
 	b.columns[colRest].addBytes(page, b.scratch)
-	for _, c := range b.columns[colName+1 : colShape] {
-		c.pair(op)
-	}
-	b.columns[colFacts].pair(op)
+	b.columns[colResource].pair(op)
+	b.columns[colRest].pair(op)
 	b.columns[colShape].add(page, b.addTags(page, op, s.Tags))
 }
 
@@ -153,9 +152,7 @@ func (b *segmentBuilder) addTags(page, op int, tags []spandrel.Tag) string {
 	for i := range tags {
 		t := &tags[i]
 		node = node.step(t.Key, t.Value.Kind(), b)
-		c := b.columns[node.column]
-		c.add(page, t.Value.Raw())
-		c.pair(op)
+		b.columns[node.column].addOf(op, page, t.Value.Raw())
 	}
 	if node.shape == "" && len(tags) > 0 {
 		var shape []byte

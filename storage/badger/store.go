@@ -30,6 +30,7 @@ type Store struct {
 	health health
 	wal    *wal   // used by the committer only
 	lsn    uint64 // of the last record, used by the committer only
+	record []byte // memory for the next one, likewise
 
 	insertMu sync.Mutex // guards active, and keeps it from being frozen while rows go in
 	active   *head
@@ -139,7 +140,7 @@ func (s *Store) warnOfStrangers() {
 
 // load opens the partitions and replays the write-ahead log.
 func (s *Store) load() error {
-	s.active = newHead(s.o.elapsed())
+	s.active = newHead(s.o.elapsed(), nil)
 	s.current = &view{heads: []*head{s.active}}
 	s.current.refs.Store(1)
 	if err := s.openPartitions(); err != nil {

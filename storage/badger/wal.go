@@ -58,9 +58,10 @@ func walPath(dir string, seq uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%016x.wal", seq))
 }
 
-// newRecord makes the record of a commit group out of its rows.
-func newRecord(lsn uint64, rows []byte) record {
-	b := make([]byte, recordHeader, recordHeader+s2.MaxEncodedLen(len(rows))+recordAlign)
+// newRecord makes the record of a commit group out of its rows, in the memory
+// of b if that is large enough.
+func newRecord(b []byte, lsn uint64, rows []byte) record {
+	b = slices.Grow(b[:0], recordHeader+s2.MaxEncodedLen(len(rows))+recordAlign)
 	b = b[:recordHeader+len(s2.Encode(b[recordHeader:cap(b)], rows))]
 	payload := b[recordHeader:]
 	binary.LittleEndian.PutUint32(b, recordMagic)

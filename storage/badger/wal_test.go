@@ -37,7 +37,7 @@ func payload(lsn uint64) []byte {
 func commitAll(t *testing.T, w *wal, lsns ...uint64) {
 	t.Helper()
 	for _, lsn := range lsns {
-		if err := w.commit(newRecord(lsn, payload(lsn)), true); err != nil {
+		if err := w.commit(newRecord(nil, lsn, payload(lsn)), true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestReplayContainsDamage(t *testing.T) {
 	var ends []int
 	at := len(walMagic)
 	for lsn := uint64(1); lsn <= 3; lsn++ {
-		at += len(newRecord(lsn, payload(lsn)).bytes)
+		at += len(newRecord(nil, lsn, payload(lsn)).bytes)
 		ends = append(ends, at)
 	}
 	tests := []struct {
@@ -156,7 +156,7 @@ func failNth(t *testing.T, nth int, sticky, sync bool) (calls int) {
 	w := newTestWAL(dir, fs)
 	var acked []uint64
 	commit := func(lsn uint64) {
-		if w.commit(newRecord(lsn, payload(lsn)), sync) == nil {
+		if w.commit(newRecord(nil, lsn, payload(lsn)), sync) == nil {
 			acked = append(acked, lsn)
 		}
 	}
