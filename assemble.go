@@ -12,6 +12,16 @@ import (
 // that the same spans give the same answer in whatever order they came. The
 // result is new; spans and what they point to are not changed.
 func Assemble(spans []Span) []Span {
+	done := assembled(spans)
+	out := make([]Span, len(done))
+	for i, s := range done {
+		out[i] = *s
+	}
+	return out
+}
+
+// assembled is Assemble without copies: what is not merged points into spans.
+func assembled(spans []Span) []*Span {
 	order := byID(spans)
 	done := make([]*Span, 0, len(spans))
 	for at := 0; at < len(order); {
@@ -32,11 +42,7 @@ func Assemble(spans []Span) []Span {
 		done = append(done, mergeParts(dropDuplicates(alike))...)
 	}
 	slices.SortFunc(done, compareSpans)
-	out := make([]Span, len(done))
-	for i, s := range done {
-		out[i] = *s
-	}
-	return out
+	return done
 }
 
 // placed says where the span with an id is.

@@ -21,8 +21,8 @@ type Call struct {
 // in another service was called by that service. A service that calls itself
 // counts.
 func Calls(spans []Span) []Call {
-	spans = Assemble(spans)
-	l := linker{spans: spans, parents: Parents(spans), callers: make([]int, len(spans)), answered: make([]bool, len(spans))}
+	all := assembled(spans)
+	l := linker{spans: all, parents: parentsOf(all), callers: make([]int, len(all)), answered: make([]bool, len(all))}
 	order := parentsFirst(l.parents)
 	for _, i := range order {
 		l.findCaller(i)
@@ -34,7 +34,7 @@ func Calls(spans []Span) []Call {
 }
 
 type linker struct {
-	spans    []Span
+	spans    []*Span
 	parents  []int
 	callers  []int  // the nearest ancestor that is one side of a call, -1 = none
 	answered []bool // someone else reports the call that this span made
@@ -51,7 +51,7 @@ func (l *linker) findCaller(i int) {
 	if p < 0 {
 		return
 	}
-	s, caller := &l.spans[i], &l.spans[p]
+	s, caller := l.spans[i], l.spans[p]
 	if isCallee(s.Kind) || s.Local.Service != "" && s.Local.Service != caller.Local.Service {
 		l.answered[p] = true
 	}
@@ -59,10 +59,10 @@ func (l *linker) findCaller(i int) {
 
 // link adds the calls that span i shows.
 func (l *linker) link(i int) {
-	s := &l.spans[i]
+	s := l.spans[i]
 	caller := &Span{}
 	if l.callers[i] >= 0 {
-		caller = &l.spans[l.callers[i]]
+		caller = l.spans[l.callers[i]]
 	}
 	switch {
 	case isCallee(s.Kind):

@@ -9,10 +9,18 @@ package spandrel
 // and children that name the id belong to the half of their own service, else
 // to the server half (Zipkin's SpanNode.java finds the same parents).
 func Parents(spans []Span) []int {
+	pointers := make([]*Span, len(spans))
+	for i := range spans {
+		pointers[i] = &spans[i]
+	}
+	return parentsOf(pointers)
+}
+
+// parentsOf is Parents of what the pointers point to.
+func parentsOf(spans []*Span) []int {
 	ids := groupIDs(spans)
 	parents := make([]int, len(spans))
-	for i := range spans {
-		s := &spans[i]
+	for i, s := range spans {
 		parents[i] = -1
 		switch own := ids[s.ID]; {
 		case own.isServerHalf(spans, i):
@@ -35,11 +43,10 @@ type idGroup struct {
 
 // groupIDs finds who has which id. Spans must be in a canonical order, for the
 // first of several alike wins.
-func groupIDs(spans []Span) map[SpanID]*idGroup {
+func groupIDs(spans []*Span) map[SpanID]*idGroup {
 	ids := make(map[SpanID]*idGroup, len(spans))
 	groups := make([]idGroup, 0, len(spans))
-	for i := range spans {
-		s := &spans[i]
+	for i, s := range spans {
 		g := ids[s.ID]
 		if g == nil {
 			groups = append(groups, idGroup{-1, -1, -1, nil})
@@ -69,7 +76,7 @@ func (g *idGroup) isPair() bool { return g.caller >= 0 && g.server >= 0 }
 
 // addService notes that the service of span i has a span of this id; its
 // server half takes precedence.
-func (g *idGroup) addService(spans []Span, i int) {
+func (g *idGroup) addService(spans []*Span, i int) {
 	if g.byService == nil {
 		g.byService = make(map[string]int)
 	}
@@ -89,8 +96,8 @@ func (g *idGroup) owner() int {
 
 // isServerHalf reports whether span i is the callee's half of a call whose
 // caller's half is there too.
-func (g *idGroup) isServerHalf(spans []Span, i int) bool {
-	s := &spans[i]
+func (g *idGroup) isServerHalf(spans []*Span, i int) bool {
+	s := spans[i]
 	if o := g.owner(); o < 0 || o == i {
 		return false
 	}

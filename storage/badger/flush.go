@@ -69,7 +69,6 @@ type flush struct {
 	txn      *badger.Txn
 	builders [2]*segmentBuilder // normal, outliers
 	ids      [2]uint32          // of the segments
-	ops      [2]map[opKey]struct{}
 	readers  readers
 	others   map[*partition]*badger.Txn // of the other partitions, as far as they were asked
 	spans    []spandrel.Span            // reused
@@ -90,7 +89,7 @@ func (f *flush) run(traces []headTrace) error {
 		next = f.p.segments[n-1].id + 1
 	}
 	for i := range f.builders {
-		f.builders[i], f.ids[i], f.ops[i] = newSegmentBuilder(), next+uint32(i), make(map[opKey]struct{})
+		f.builders[i], f.ids[i] = newSegmentBuilder(), next+uint32(i)
 	}
 	for _, t := range traces {
 		if err := f.addTrace(t); err != nil {
@@ -145,7 +144,6 @@ func (f *flush) addTrace(t headTrace) error {
 					ref.first = row
 				}
 				ref.n++
-				f.ops[i][opKey{sp.Service(), sp.Name, sp.Kind}] = struct{}{}
 			}
 		}
 		if ref.n > 0 {
@@ -213,11 +211,7 @@ func (f *flush) setSegments() (infos []segmentInfo, fresh []opKey, err error) {
 			return nil, nil, err
 		}
 		info := segmentInfo{f.ids[i], span, b.foot.rows, b.foot.traces, int64(len(seg)), new(segmentFilter)}
-		ops := make([]opKey, 0, len(f.ops[i]))
-		for k := range f.ops[i] {
-			ops = append(ops, k)
-		}
-		ops = f.store.catalog.unknown(f.p, ops)
+		ops := f.store.catalog.unknown(f.p, b.listed())
 		if err := f.txn.Set(segmentKey(keySegment, info.id), seg); err != nil {
 			return nil, nil, err
 		}

@@ -39,8 +39,9 @@ func unpaired(key string) uint64 { return term{termUnpaired, key}.hash() }
 // operationFacts are what pairs need to know of an operation of a service.
 type operationFacts struct {
 	service, name string
-	longest       int64 // duration of any span
-	longestFailed int64 // of one that failed, -1 = none did
+	longest       int64  // duration of any span
+	longestFailed int64  // of one that failed, -1 = none did
+	kinds         uint64 // bits: which kinds its spans have
 }
 
 // addOperation notes the row's operation, whose columns have been added, and
@@ -51,14 +52,27 @@ func (b *segmentBuilder) addOperation(s *spandrel.Span) int {
 	if !ok {
 		op = len(b.facts)
 		b.operations[key] = op
-		b.facts = append(b.facts, operationFacts{s.Service(), s.Name, 0, -1})
+		b.facts = append(b.facts, operationFacts{service: s.Service(), name: s.Name, longestFailed: -1})
 	}
 	f := &b.facts[op]
+	f.kinds |= 1 << s.Kind
 	f.longest = max(f.longest, s.Duration)
 	if s.Duration > f.longestFailed && s.HasTag(errorTerm.key, errorTerm.text) {
 		f.longestFailed = s.Duration
 	}
 	return op
+}
+
+// listed are the operations as they are listed.
+func (b *segmentBuilder) listed() (ops []opKey) {
+	for _, f := range b.facts {
+		for kind := range spandrel.Kind(64) {
+			if f.kinds>>kind&1 != 0 {
+				ops = append(ops, opKey{f.service, f.name, kind})
+			}
+		}
+	}
+	return ops
 }
 
 // pair notes that a row of the operation has the column's newest value.
