@@ -39,6 +39,7 @@ type batch struct {
 	tagsNow   []spandrel.Tag
 	eventsNow []spandrel.Event
 	order     []tagOrder
+	known     keyOrder // of all bodies
 }
 
 // tagOrder stands for a tag while tags are sorted.
@@ -95,8 +96,12 @@ func (b *batch) takeTags() []spandrel.Tag {
 	if n == 0 {
 		return nil
 	}
+	to := b.tags.take(n, b.left, b.total)
+	if sorted, ok := b.known.sort(to, b.tagsNow); ok {
+		return b.tags.keep(sorted)
+	}
 	b.sortTags()
-	to := b.tags.take(n, b.left, b.total)[:n]
+	to = to[:n]
 	kept := 0
 	for i := range b.order {
 		o := &b.order[i]
