@@ -58,6 +58,17 @@ func (f *faultFS) create(path string) (walHandle, error) {
 	return &faultFile{walHandle: h, fs: f, path: path}, nil
 }
 
+func (f *faultFS) reopen(path string) (walHandle, error) {
+	if err := f.call("reopen"); err != nil {
+		return nil, err
+	}
+	h, err := f.diskFS.reopen(path)
+	if err != nil {
+		return nil, err
+	}
+	return &faultFile{walHandle: h, fs: f, path: path}, nil
+}
+
 func (f *faultFS) mkdir(path string) error {
 	if err := f.call("mkdir"); err != nil {
 		return err
@@ -116,14 +127,14 @@ func (f *faultFile) allocate(n int64) error {
 	return f.walHandle.allocate(n)
 }
 
-// Write fails after half of the bytes.
-func (f *faultFile) Write(b []byte) (int, error) {
+// WriteAt fails after half of the bytes.
+func (f *faultFile) WriteAt(b []byte, at int64) (int, error) {
 	fault := f.fs.call("write")
 	if fault != nil {
 		b = b[:len(b)/2]
 	}
-	n, err := f.walHandle.Write(b)
-	f.written += int64(n)
+	n, err := f.walHandle.WriteAt(b, at)
+	f.written = at + int64(n)
 	return n, errors.Join(fault, err)
 }
 

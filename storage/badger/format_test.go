@@ -45,7 +45,7 @@ func TestFormatExamples(t *testing.T) {
 	for _, example := range []struct {
 		name  string
 		bytes []byte
-	}{{"row", rows}, {"wal", wal[:len(walMagic)+len(newRecord(nil, 7, rows).bytes)]}, {"segment", seg}} {
+	}{{"row", rows}, {"wal", wal[:int64(len(walMagic))+newRecord(nil, 7, rows).size()]}, {"segment", seg}} {
 		checkExample(t, example.name, hex.Dump(example.bytes))
 	}
 }

@@ -9,6 +9,7 @@ import (
 // the set of partitions, so that tests can make the N-th call fail.
 type fsys interface {
 	create(path string) (walHandle, error) // for writing; must not exist
+	reopen(path string) (walHandle, error) // for writing over what is there
 	mkdir(path string) error
 	rename(from, to string) error
 	remove(path string) error
@@ -17,9 +18,10 @@ type fsys interface {
 	space(path string) (free, total uint64, err error) // bytes
 }
 
-// walHandle is a file that is written once from its beginning.
+// walHandle is a file that is written from its beginning to its end.
 type walHandle interface {
-	io.WriteCloser
+	io.WriterAt
+	io.Closer
 	allocate(n int64) error // reserves n bytes on disk, which read as zeros
 	sync() error            // what was written is durable
 }
@@ -30,6 +32,14 @@ type diskFile struct{ *os.File }
 
 func (diskFS) create(path string) (walHandle, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	return diskFile{f}, nil
+}
+
+func (diskFS) reopen(path string) (walHandle, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ type Sizes struct {
 	HeadBytes     int64         // bytes in memory before they are flushed, 16 MiB
 	FlushInterval time.Duration // spans are flushed after that long at the latest, 10 min
 	QueueBytes    int64         // bytes of spans that wait to be committed, 32 MiB
-	WALFileBytes  int64         // 64 MiB
+	WALFileBytes  int64         // 16 MiB
 
 	PartitionAge   time.Duration // MaxAge/24 between 15 min and 24 h
 	PartitionBytes int64         // MaxBytes/32, at least 256 MiB but at most MaxBytes/4
@@ -74,7 +74,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&z.HeadBytes, 16<<20)
 	setDefault(&z.FlushInterval, 10*time.Minute)
 	setDefault(&z.QueueBytes, 32<<20)
-	setDefault(&z.WALFileBytes, 64<<20)
+	setDefault(&z.WALFileBytes, 16<<20)
 	window := 24 * time.Hour
 	if o.Retention.MaxAge > 0 {
 		window = min(max(o.Retention.MaxAge/24, 15*time.Minute), window)

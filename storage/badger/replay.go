@@ -38,10 +38,7 @@ func replay(dir string, applied uint64, use func(lsn uint64, rows []byte) error,
 	last := applied
 	for _, seq := range seqs {
 		path := walPath(dir, seq)
-		inFile, err := replayFile(path, func(lsn uint64, payload []byte) error {
-			if lsn <= last {
-				return nil // written twice, after a sync that failed
-			}
+		inFile, err := replayFile(path, last, func(lsn uint64, payload []byte) error {
 			rows, err := s2.Decode(nil, payload)
 			if err != nil {
 				return errRecord
@@ -52,7 +49,7 @@ func replay(dir string, applied uint64, use func(lsn uint64, rows []byte) error,
 		if err != nil {
 			return nil, 0, err
 		}
-		files = append(files, walFile{seq, inFile})
+		files = append(files, walFile{seq: seq, lastLSN: inFile})
 	}
 	return files, last, nil
 }
@@ -73,8 +70,10 @@ func walSeqs(dir string) ([]uint64, error) {
 	return seqs, nil
 }
 
-// replayFile gives use every good record of a file and returns the last LSN.
-func replayFile(path string, use func(lsn uint64, payload []byte) error, report func(damage)) (last uint64, err error) {
+// replayFile gives use every good record of a file with an LSN above last and
+// above those before, and returns the last LSN. The others were written twice,
+// after a sync that failed, or are left from when the file had another number.
+func replayFile(path string, last uint64, use func(lsn uint64, payload []byte) error, report func(damage)) (inFile uint64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -85,26 +84,27 @@ func replayFile(path string, use func(lsn uint64, payload []byte) error, report 
 	}
 	for at := int64(len(walMagic)); ; {
 		lsn, payload, next, err := readRecord(f, at)
+		if err == nil && lsn <= last {
+			inFile, at = max(inFile, lsn), next
+			continue
+		}
 		if err == nil {
 			err = use(lsn, payload)
 		}
 		if err == nil {
-			last, at = lsn, next
+			last, inFile, at = lsn, lsn, next
 			continue
 		}
 		if !errors.Is(err, errRecord) && !errors.Is(err, io.EOF) {
 			return 0, err
 		}
-		next, found := resync(f, at)
+		next, found := resync(f, at, last)
 		if !found && errors.Is(err, io.EOF) {
-			return last, nil
-		}
-		if !found {
-			next = endOfData(f, at)
+			return inFile, nil
 		}
 		report(damage{filepath.Base(path), at, next - at, !found})
 		if !found {
-			return last, nil
+			return inFile, nil
 		}
 		at = next
 	}
@@ -150,37 +150,33 @@ func goodHeader(h []byte) bool {
 		crc32.Checksum(h[:20], castagnoli) == binary.LittleEndian.Uint32(h[20:])
 }
 
-// endOfData is the offset after the last byte that is not zero, at least after.
-func endOfData(f io.ReaderAt, after int64) int64 {
-	end := after
-	b := make([]byte, 1<<16)
-	for at := after; ; at += int64(len(b)) {
-		n, err := f.ReadAt(b, at)
-		if used := len(bytes.TrimRight(b[:n], "\x00")); used > 0 {
-			end = at + int64(used)
-		}
-		if err != nil {
-			return end
-		}
-	}
-}
-
-// resync finds the first good record after an offset.
-func resync(f io.ReaderAt, after int64) (at int64, found bool) {
+// resync finds the first good record after an offset that has an LSN above
+// last. If there is none, it finds the end of what may have been written: the
+// first record with another LSN, or the last byte that is not zero.
+func resync(f io.ReaderAt, after int64, last uint64) (at int64, found bool) {
 	const window = 1 << 20
 	b := make([]byte, window+recordHeader)
-	for base := after + recordAlign; ; base += window {
+	end, old := after, false
+	for base := after; ; base += window {
 		n, err := f.ReadAt(b, base)
+		if used := len(bytes.TrimRight(b[:min(n, window)], "\x00")); used > 0 && !old {
+			end = base + int64(used)
+		}
 		for i := 0; i+recordHeader <= n && i < window; i += recordAlign {
-			if binary.LittleEndian.Uint32(b[i:]) != recordMagic || !goodHeader(b[i:i+recordHeader]) {
+			if binary.LittleEndian.Uint32(b[i:]) != recordMagic || !goodHeader(b[i:i+recordHeader]) || base+int64(i) == after {
 				continue
 			}
-			if _, _, _, err := readRecord(f, base+int64(i)); err == nil {
+			if lsn, _, _, err := readRecord(f, base+int64(i)); err != nil {
+				continue
+			} else if lsn > last {
 				return base + int64(i), true
+			}
+			if !old {
+				end, old = base+int64(i), true
 			}
 		}
 		if err != nil {
-			return 0, false
+			return end, false
 		}
 	}
 }

@@ -181,6 +181,7 @@ func (s *Store) replayWAL(applied uint64) error {
 	}
 	// A partition that could not be opened may have held a higher number.
 	s.lsn = max(last, uint64(time.Now().UnixMicro()))
+	_ = os.Remove(filepath.Join(s.walDir(), spareName)) // its size is not known
 	s.wal = &wal{
 		fs: s.o.fs, dir: s.walDir(), size: s.o.Sizes.WALFileBytes, files: files, next: 1, reserve: s.reserve,
 		onError: func(err error) {

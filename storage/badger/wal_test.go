@@ -74,7 +74,7 @@ func TestReplayContainsDamage(t *testing.T) {
 	var ends []int
 	at := len(walMagic)
 	for lsn := uint64(1); lsn <= 3; lsn++ {
-		at += len(newRecord(nil, lsn, payload(lsn)).bytes)
+		at += int(newRecord(nil, lsn, payload(lsn)).size())
 		ends = append(ends, at)
 	}
 	tests := []struct {
@@ -122,6 +122,40 @@ func TestReplayContainsDamage(t *testing.T) {
 				t.Errorf("damage: got (-), want (+):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFilesUsedAgainShowNothingOld writes files over others that are no longer
+// needed, and reads them back at any moment.
+func TestFilesUsedAgainShowNothingOld(t *testing.T) {
+	dir := t.TempDir()
+	w := newTestWAL(dir, diskFS{})
+	w.size = 800
+	reused := 0
+	for lsn, applied := uint64(1), uint64(0); lsn <= 300; lsn++ {
+		commitAll(t, w, lsn)
+		if lsn%20 == 0 {
+			applied = lsn - 15
+			if err := w.trim(applied, false); err != nil {
+				t.Fatal(err)
+			}
+			if w.spare > 0 {
+				reused++
+			}
+		}
+		got, damages := replayed(t, dir, applied)
+		if len(got) != int(lsn-applied) || got[0] != applied+1 || damages != nil {
+			t.Fatalf("after record %d: got %v, damage %v", lsn, got, damages)
+		}
+	}
+	if reused < 5 {
+		t.Errorf("only %d files were used again", reused)
+	}
+	if err := w.trim(300, true); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {
+		t.Errorf("%v is left in the end, %v", left, err)
 	}
 }
 
