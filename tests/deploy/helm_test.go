@@ -1,7 +1,9 @@
 package deploy
 
 import (
+	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"helm.sh/helm/v3/pkg/lint/support"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -63,7 +66,7 @@ imagePullSecrets: [{name: pull}]
 retention: {age: 24h, maxBytes: 5GiB}
 persistence: {storageClass: fast, size: 50Gi}
 auth: {existingSecret: who, keys: [basic, token]}
-tls: {existingSecret: cert, listeners: [zipkin, query-http, query-grpc]}
+tls: {existingSecret: cert, listeners: [zipkin, query-http, query-grpc, admin, health, metrics]}
 env: {LOG_LEVEL: debug}
 extraArgs: [--badger.sync=100ms]
 networkPolicy: {from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}
@@ -76,7 +79,8 @@ tolerations: [{key: a, operator: Exists}]
 affinity: {nodeAffinity: {}}
 priorityClassName: high`,
 			want: []string{"image: registry.example.com/spandrel:v1", "--badger.max-bytes=5GiB", "--query.auth.token-file=/secrets/auth/token",
-				"--collector.zipkin.tls.enabled", "--query.grpc.tls.key=/secrets/tls/tls.key", "storageClassName: fast", "alert: SpandrelDown", "grafana_dashboard"}},
+				"--collector.zipkin.tls.enabled", "--query.grpc.tls.key=/secrets/tls/tls.key", "storageClassName: fast", "--healthcheck.http.tls.cert=/secrets/tls/tls.crt", "--metrics.http.tls.enabled",
+				"prometheus.io/scheme: https", "scheme: HTTPS", "insecureSkipVerify: true", "ADMIN_HTTP_TLS_ENABLED", "alert: SpandrelDown", "grafana_dashboard"}},
 		{name: "nothing lasting, names of its own", values: "{jaegerNames: false, persistence: {enabled: false}, networkPolicy: {enabled: false}}",
 			want: []string{"emptyDir: {}", "port: 16685"}},
 		{name: "a claim that is there", values: "persistence: {existingClaim: mine}", want: []string{"claimName: mine"}},
@@ -140,12 +144,58 @@ func selected(t *testing.T, objects []object, template corev1.PodTemplateSpec) {
 	}
 }
 
+// TestChartKnowsEveryListener that the program has: TLS for it, its port among
+// the pod's and in the NetworkPolicy.
+func TestChartKnowsEveryListener(t *testing.T) {
+	var schema struct {
+		Properties struct {
+			TLS struct {
+				Properties struct {
+					Listeners struct {
+						Items struct{ Enum []string }
+					}
+				}
+			}
+		}
+	}
+	must(t, json.Unmarshal([]byte(read(t, chart+"/values.schema.json")), &schema))
+	values, err := yaml.Marshal(map[string]any{"tls": map[string]any{"existingSecret": "cert", "listeners": schema.Properties.TLS.Properties.Listeners.Items.Enum}})
+	must(t, err)
+	manifest, _, err := helm(t, string(values))
+	must(t, err)
+	flag := regexp.MustCompile(`--[a-z.]+\.tls\.enabled`)
+	got, want := flag.FindAllString(manifest, -1), flag.FindAllString(read(t, "../../docs/reference.md"), -1)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) || len(want) == 0 {
+		t.Errorf("got TLS by %q, want %q", got, want)
+	}
+	for name, text := range map[string]string{"chart": manifest, "manifest": read(t, istio+"spandrel.yaml")} {
+		objects := decode(t, text)
+		pod := containerPorts(podTemplate(t, objects).Spec.Containers[0])
+		var allowed []int
+		for _, o := range objects {
+			if p, ok := o.value.(*networkingv1.NetworkPolicy); ok {
+				for _, rule := range p.Spec.Ingress {
+					for _, port := range rule.Ports {
+						allowed = append(allowed, port.Port.IntValue())
+					}
+				}
+			}
+		}
+		slices.Sort(allowed)
+		if !slices.Equal(pod, allowed) || len(pod) != len(want) {
+			t.Errorf("%s: the pod has the ports %v, its NetworkPolicy %v, and %d listeners", name, pod, allowed, len(want))
+		}
+	}
+}
+
 func TestSchemaRefusesWrongValues(t *testing.T) {
 	for _, values := range []string{
 		"retension: {age: 1h}",
 		"retention: {age: 3 days}",
 		"auth: {existingSecret: s, keys: [password]}",
-		"tls: {listeners: [admin]}",
+		"tls: {listeners: [grpc]}",
 		"basePath: jaeger",
 		"podDisruptionBudget: {maxUnavailable: 2}",
 		"image: {pullPolicy: Sometimes}",

@@ -2,8 +2,16 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -93,7 +101,7 @@ func TestOverlaysChangeTheImageAndNothingElse(t *testing.T) {
 			byName := func(a, b object) int { return strings.Compare(a.name(), b.name()) }
 			slices.SortFunc(got, byName)
 			slices.SortFunc(want, byName)
-			if diff := cmp.Diff(got, want, cmpopts.IgnoreUnexported(object{})); diff != "" {
+			if diff := gocmp.Diff(got, want, cmpopts.IgnoreUnexported(object{})); diff != "" {
 				t.Errorf("(-overlay +addon with another image):\n%s", diff)
 			}
 		})
@@ -110,13 +118,20 @@ var notServed = []int{4317, 4318, 14250, 14268}
 func TestManifestsRun(t *testing.T) {
 	rendered, _, err := helm(t, "")
 	must(t, err)
+	const token = "a-token-of-the-test"
+	secured, _, err := helm(t, "{tls: {existingSecret: cert, listeners: [zipkin, query-http, query-grpc, admin, health, metrics]}, auth: {existingSecret: who, keys: [token]}}")
+	must(t, err)
+	cert, key := selfSigned(t)
 	tests := []struct {
 		name, text string
 		uid, gid   int // where the manifest leaves it to the image or the cluster
 		missing    []int
+		tls        bool // on every port, and the token asked for
 	}{
 		{name: "ours", text: kustomize(t, ".", nil)},
 		{name: "the Helm chart", text: rendered},
+		{name: "the Helm chart with TLS and secrets", tls: true, text: secured +
+			secret(t, "cert", map[string]string{"tls.crt": cert, "tls.key": key}) + secret(t, "who", map[string]string{"token": token})},
 		{name: "addon 1.28", uid: 10001, gid: 10001, missing: notServed,
 			text: kustomize(t, "addon-1.28", map[string]string{remoteAddon("1.28"): addon(t, "1.28")})},
 		{name: "addon 1.29", uid: 10001, gid: 10001, missing: notServed,
@@ -130,31 +145,39 @@ func TestManifestsRun(t *testing.T) {
 			objects := decode(t, tt.text)
 			template := podTemplate(t, objects)
 			c := template.Spec.Containers[0]
-			probe := func(p *corev1.Probe) string {
-				return fmt.Sprintf("http://127.0.0.1:%d%s", portOf(c, p.HTTPGet.Port.String()), p.HTTPGet.Path)
+			scheme, p := "http", asPod(t, objects, template, tt.uid, tt.gid)
+			if tt.tls {
+				scheme, p.CA = "https", cert
 			}
-			r := start(t, asPod(t, objects, template, tt.uid, tt.gid), probe(c.ReadinessProbe))
-			get(t, r, probe(c.LivenessProbe), "")
+			probe := func(p *corev1.Probe) string {
+				asks := cmp.Or(strings.ToLower(string(p.HTTPGet.Scheme)), "http")
+				return fmt.Sprintf("%s://127.0.0.1:%d%s", asks, portOf(c, p.HTTPGet.Port.String()), p.HTTPGet.Path)
+			}
+			r := start(t, p, probe(c.ReadinessProbe))
+			get(t, r, probe(c.LivenessProbe), "", "")
 			annotations := template.Annotations
 			if annotations["prometheus.io/scrape"] != "true" {
 				t.Error("Prometheus is not told to look")
 			}
-			get(t, r, "http://127.0.0.1:"+annotations["prometheus.io/port"]+"/metrics", "spandrel_build_info")
+			asks := cmp.Or(annotations["prometheus.io/scheme"], "http")
+			get(t, r, asks+"://127.0.0.1:"+annotations["prometheus.io/port"]+"/metrics", "", "spandrel_build_info")
+			get(t, r, scheme+"://127.0.0.1:8888/metrics", "", "spandrel_build_info")
+			get(t, r, scheme+"://127.0.0.1:13133/status", "", "StatusOK")
 
-			check := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD \["(.*)"\]$`).FindStringSubmatch(read(t, "../../Dockerfile"))
-			if out, err := r.exec(strings.Split(check[1], `", "`)...); err != nil || !strings.Contains(out, "Server available") {
-				t.Errorf("the image's health check: %v, %s", err, out)
+			env, check := healthCheck(t, objects)
+			if out, err := r.exec(env, check...); err != nil || !strings.Contains(out, "Server available") {
+				t.Errorf("the health check %q: %v, %s", check, err, out)
 			}
 
 			open := r.listening(t)
-			for _, port := range targetPorts(t, objects, template) {
+			for _, port := range append(targetPorts(t, objects, template), containerPorts(c)...) {
 				if !slices.Contains(open, port) && !slices.Contains(tt.missing, port) {
-					t.Errorf("a Service sends to port %d, and nobody listens there: %v", port, open)
+					t.Errorf("a Service or the pod names port %d, and nobody listens there: %v", port, open)
 				}
 			}
 			span := fmt.Sprintf(`[{"traceId":"00000000000000000000000000000abc","id":"0000000000000abc","name":"n","timestamp":%d,"duration":5,"localEndpoint":{"serviceName":"shop"}}]`,
 				time.Now().UnixMicro())
-			resp, err := r.http.Post("http://127.0.0.1:9411/api/v2/spans", "application/json", strings.NewReader(span))
+			resp, err := r.http.Post(scheme+"://127.0.0.1:9411/api/v2/spans", "application/json", strings.NewReader(span))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,15 +185,20 @@ func TestManifestsRun(t *testing.T) {
 			if resp.StatusCode != http.StatusAccepted {
 				t.Errorf("POST: %s", resp.Status)
 			}
-			get(t, r, "http://127.0.0.1:16686/jaeger/api/traces/abc", `"operationName":"n"`)
+			get(t, r, scheme+"://127.0.0.1:16686/jaeger/api/traces/abc", token, `"operationName":"n"`)
 		})
 	}
 }
 
-// get wants 200 and the text.
-func get(t *testing.T, r *running, url, want string) {
+// get wants 200 and the text. A token is sent where there is one.
+func get(t *testing.T, r *running, url, token, want string) {
 	t.Helper()
-	resp, err := r.http.Get(url)
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	must(t, err)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := r.http.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +207,34 @@ func get(t *testing.T, r *running, url, want string) {
 	if err != nil || resp.StatusCode != http.StatusOK || !bytes.Contains(body, []byte(want)) {
 		t.Errorf("GET %s: %s, %v, want %s in %.300s", url, resp.Status, err, want, body)
 	}
+}
+
+// healthCheck is the command that helm test runs, with this machine's address
+// for the Service's, and its variables; else the image's own.
+func healthCheck(t *testing.T, objects []object) (env, command []string) {
+	t.Helper()
+	for _, o := range objects {
+		if p, ok := o.value.(*corev1.Pod); ok {
+			for _, e := range p.Spec.Containers[0].Env {
+				env = append(env, e.Name+"="+e.Value)
+			}
+			for _, arg := range p.Spec.Containers[0].Args {
+				command = append(command, strings.Replace(arg, "=spandrel:", "=127.0.0.1:", 1))
+			}
+			return env, append([]string{"/spandrel"}, command...)
+		}
+	}
+	check := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD \["(.*)"\]$`).FindStringSubmatch(read(t, "../../Dockerfile"))
+	return nil, strings.Split(check[1], `", "`)
+}
+
+// containerPorts are those that the container says it has.
+func containerPorts(c corev1.Container) (ports []int) {
+	for _, p := range c.Ports {
+		ports = append(ports, int(p.ContainerPort))
+	}
+	slices.Sort(ports)
+	return ports
 }
 
 // podTemplate is that of the one workload among the objects.
@@ -274,6 +330,14 @@ func asPod(t *testing.T, objects []object, template corev1.PodTemplateSpec, uid,
 				must(t, os.WriteFile(filepath.Join(outside, name), []byte(text), 0o644))
 			}
 			must(t, os.Chmod(outside, 0o755))
+		case i >= 0 && template.Spec.Volumes[i].Secret != nil: // root's, for the pod's group to read
+			source := template.Spec.Volumes[i].Secret
+			for name, text := range secretText(t, objects, source.SecretName) {
+				must(t, os.WriteFile(filepath.Join(outside, name), []byte(text), 0o600))
+				must(t, os.Chmod(filepath.Join(outside, name), os.FileMode(*source.DefaultMode)))
+				must(t, os.Chown(filepath.Join(outside, name), 0, int(*template.Spec.SecurityContext.FSGroup)))
+			}
+			must(t, os.Chmod(outside, 0o755))
 		case i >= 0: // an emptyDir
 			must(t, os.Chmod(outside, 0o777))
 		default: // a claim, with fsGroup
@@ -306,6 +370,40 @@ func restricted(t *testing.T, s corev1.PodSpec) {
 	if s.HostNetwork || s.HostPID || s.HostIPC {
 		t.Error("the pod shares the host's namespaces")
 	}
+}
+
+// secret is a Secret as a document of a manifest.
+func secret(t *testing.T, name string, text map[string]string) string {
+	t.Helper()
+	out, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name}, "stringData": text})
+	must(t, err)
+	return "\n---\n" + string(out)
+}
+
+func secretText(t *testing.T, objects []object, name string) map[string]string {
+	t.Helper()
+	for _, o := range objects {
+		if s, ok := o.value.(*corev1.Secret); ok && s.Name == name {
+			return s.StringData
+		}
+	}
+	t.Fatalf("there is no Secret %s", name)
+	return nil
+}
+
+// selfSigned is a certificate for this machine and its key, as a Secret of type
+// kubernetes.io/tls holds them.
+func selfSigned(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	must(t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	must(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
 }
 
 func configMap(t *testing.T, objects []object, name string) map[string]string {

@@ -135,8 +135,12 @@ type serviceMonitor struct {
 			MatchLabels map[string]string `json:"matchLabels"`
 		} `json:"selector"`
 		Endpoints []struct {
-			Port string `json:"port"`
-			Path string `json:"path"`
+			Port      string `json:"port"`
+			Path      string `json:"path"`
+			Scheme    string `json:"scheme,omitempty"`
+			TLSConfig struct {
+				InsecureSkipVerify bool `json:"insecureSkipVerify"`
+			} `json:"tlsConfig,omitzero"`
 		} `json:"endpoints"`
 	} `json:"spec"`
 }

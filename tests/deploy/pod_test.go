@@ -3,6 +3,8 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -30,7 +32,8 @@ type pod struct {
 	GID     int
 	Env     []string
 	Args    []string
-	Join    int // the process whose network is entered; 0 = a new one
+	Join    int    // the process whose network is entered; 0 = a new one
+	CA      string // whose certificate its ports show, PEM; "" = they have none
 }
 
 // podVariable asks this test program, started again in new namespaces, to
@@ -136,7 +139,9 @@ func start(t *testing.T, p pod, ready string) *running {
 	}
 	ended := make(chan struct{})
 	go func() { _ = r.cmd.Wait(); close(ended) }() // stop looks at the state
-	r.http = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: r.dial}}
+	authorities := x509.NewCertPool()
+	authorities.AppendCertsFromPEM([]byte(p.CA))
+	r.http = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: r.dial, TLSClientConfig: &tls.Config{RootCAs: authorities}}}
 	t.Cleanup(func() {
 		r.http.CloseIdleConnections()
 		_ = r.cmd.Process.Signal(syscall.SIGTERM) // it may be gone
@@ -210,10 +215,11 @@ func (r *running) listening(t *testing.T) (ports []int) {
 	return slices.Compact(ports)
 }
 
-// exec runs another command in the container, as its health check would be.
-func (r *running) exec(args ...string) (string, error) {
+// exec runs another command in the container with further variables, as its
+// health check would be.
+func (r *running) exec(env []string, args ...string) (string, error) {
 	p := r.pod
-	p.Args, p.Join = args, r.cmd.Process.Pid
+	p.Args, p.Join, p.Env = args, r.cmd.Process.Pid, slices.Concat(p.Env, env)
 	spec, err := json.Marshal(p)
 	if err != nil {
 		return "", err

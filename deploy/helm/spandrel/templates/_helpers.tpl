@@ -38,7 +38,12 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{/* Whether health and metrics on 14269 are behind TLS: "true" or nothing. */}}
+{{- define "spandrel.adminTLS" -}}
+{{- if and .Values.tls.existingSecret (has "admin" .Values.tls.listeners) }}true{{ end }}
+{{- end }}
+
 {{/* The flags' prefix of a listener of values.tls. */}}
 {{- define "spandrel.tlsFlag" -}}
-{{ get (dict "zipkin" "collector.zipkin" "query-http" "query.http" "query-grpc" "query.grpc") . }}
+{{ get (dict "zipkin" "collector.zipkin" "query-http" "query.http" "query-grpc" "query.grpc" "admin" "admin.http" "health" "healthcheck.http" "metrics" "metrics.http") . }}
 {{- end }}
