@@ -18,8 +18,8 @@ place of Jaeger all-in-one. Without any setting it takes Zipkin posts on port
 const rules = `
 Every flag is an environment variable too: --badger.span-store-ttl is
 BADGER_SPAN_STORE_TTL. A flag wins over the variable, the variable over the
-settings file, that over the default. Jaeger's own flags and variables are understood; what cannot be
-honoured is named at the start.
+settings file, that over the default. Jaeger's own flags and variables are
+understood; what cannot be honoured is named at the start.
 
 An ADDRESS is host:port, :port (every network interface), a port (the same) or
 off. One that is not set is on loopback, or on every interface in a Kubernetes
@@ -38,7 +38,9 @@ func help(w io.Writer, cmd *cobra.Command, fs *pflag.FlagSet) {
 	for _, name := range []string{groupStore, groupCollect, groupQuery, groupHealth, groupRun, groupTLS} {
 		fmt.Fprintf(w, "\n%s:\n", name)
 		if name == groupTLS {
-			fmt.Fprint(w, "  of LISTENER collector.zipkin, query.http, query.grpc or admin.http\n")
+			for _, line := range wrap("of LISTENER "+strings.Join(withTLS(fs), ", "), 70) {
+				fmt.Fprintf(w, "  %s\n", line)
+			}
 		}
 		fs.VisitAll(func(f *pflag.Flag) {
 			if f.Hidden || !slices.Equal(f.Annotations[group], []string{name}) {
@@ -55,6 +57,16 @@ func help(w io.Writer, cmd *cobra.Command, fs *pflag.FlagSet) {
 			helpFlag(w, shown, f)
 		})
 	}
+}
+
+// withTLS are the listeners that can have TLS, by the prefix of their flags.
+func withTLS(fs *pflag.FlagSet) (names []string) {
+	fs.VisitAll(func(f *pflag.Flag) {
+		if name, ok := strings.CutSuffix(f.Name, ".tls.enabled"); ok && !f.Hidden {
+			names = append(names, name)
+		}
+	})
+	return names
 }
 
 func helpFlag(w io.Writer, name string, f *pflag.Flag) {
