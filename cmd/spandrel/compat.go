@@ -48,6 +48,10 @@ const (
 	tlsNew   = ".tls.reload-interval"
 )
 
+// notReceived are protocols of Jaeger's collector whose ports are closed, though
+// Istio's own Services name them.
+var notReceived = []string{noOTLP, noThrift}
+
 // settings is the table, in the order of the alphabet.
 var settings = expand([]setting{
 	{"admin.http.host-port", both, honoured, "", nil},

@@ -206,4 +206,5 @@ func (s *service) announce(servers []*server) {
 	for _, srv := range servers {
 		s.log.Info("listening", "for", srv.Name, "at", srv.String(), "open_to", openTo(srv.ln.Addr()))
 	}
+	s.log.Info("not listening: connections are refused", "protocols", notReceived)
 }

@@ -43,6 +43,7 @@ func (s *service) uiStatus() uiapi.Status {
 	return status
 }
 
+// uiListeners are all ports, and those that somebody may expect and miss.
 func (s *service) uiListeners() []uiapi.Listener {
 	ports := s.ports()
 	list := make([]uiapi.Listener, 0, len(ports))
@@ -59,6 +60,9 @@ func (s *service) uiListeners() []uiapi.Listener {
 			}
 		}
 		list = append(list, entry)
+	}
+	for _, protocol := range notReceived {
+		list = append(list, uiapi.Listener{Name: protocol})
 	}
 	return list
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -18,6 +19,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -173,6 +175,11 @@ func TestManifestsRun(t *testing.T) {
 			for _, port := range append(targetPorts(t, objects, template), containerPorts(c)...) {
 				if !slices.Contains(open, port) && !slices.Contains(tt.missing, port) {
 					t.Errorf("a Service or the pod names port %d, and nobody listens there: %v", port, open)
+				}
+			}
+			for _, port := range notServed { // a sender must be told at once
+				if conn, err := r.dial(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
+					t.Errorf("port %d: got %v, %v, want a refusal", port, conn, err)
 				}
 			}
 			span := fmt.Sprintf(`[{"traceId":"00000000000000000000000000000abc","id":"0000000000000abc","name":"n","timestamp":%d,"duration":5,"localEndpoint":{"serviceName":"shop"}}]`,
