@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +21,7 @@ type huge struct {
 	firstByte, whole time.Duration
 	posting          int64 // RSS at the highest so far, once it is stored
 	before, peak     int64 // RSS before the question and at the highest while it was answered
+	together         int64 // and while several were, at once
 }
 
 // hugeTrace makes posts of one trace: the traces of ordinary traffic, all
@@ -84,8 +86,44 @@ func (r *run) ofHuge(sub *subject) (h huge, err error) {
 	}
 	h.peak, h.bytes = after.peakRSS, len(body)
 	ids, err := spanIDs(body)
+	if err != nil {
+		return h, err
+	}
 	h.found = len(ids)
+	if err := askTogether("http://"+sub.query+"/api/traces/"+id.String(), h.bytes); err != nil {
+		return h, err
+	}
+	after, err = sub.usage()
+	h.together = after.peakRSS
 	return h, err
+}
+
+// together is how many clients ask for the large trace at once, at the end.
+const together = 4
+
+// askTogether asks as several clients that throw the answers away.
+func askTogether(url string, bytes int) error {
+	answers := make(chan error, together)
+	for range together {
+		go func() {
+			resp, err := http.Get(url)
+			if err != nil {
+				answers <- err
+				return
+			}
+			defer resp.Body.Close()
+			n, err := io.Copy(io.Discard, resp.Body)
+			if err == nil && n != int64(bytes) {
+				err = fmt.Errorf("%s: got %s and %d bytes, want %d", url, resp.Status, n, bytes)
+			}
+			answers <- err
+		}()
+	}
+	var all error
+	for range together {
+		all = errors.Join(all, <-answers)
+	}
+	return all
 }
 
 // ask times the answer.
@@ -123,5 +161,6 @@ func (h *huge) figures() []figure {
 		{"first byte of it, s", seconds(h.firstByte), h.firstByte.Seconds(), false},
 		{"all of it, s", fmt.Sprintf("%s (%s MiB)", seconds(h.whole), mib(int64(h.bytes))), h.whole.Seconds(), false},
 		{"RSS before / peak while answering, MiB (ratio of peaks)", mib(h.before) + " / " + mib(h.peak), float64(h.peak), false},
+		{fmt.Sprintf("peak RSS while %d ask for it at once, MiB", together), mib(h.together), float64(h.together), false},
 	}
 }
