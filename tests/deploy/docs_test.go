@@ -1,10 +1,18 @@
 package deploy
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"helm.sh/helm/v3/pkg/strvals"
+	"sigs.k8s.io/yaml"
 )
 
 // TestTroubleshootingCommandsWork runs the curl commands of the decision tree,
@@ -39,5 +47,82 @@ func TestTroubleshootingCommandsWork(t *testing.T) {
 	commands := regexp.MustCompile("(?m)(?:^|`)curl ").FindAllString(text, -1)
 	if len(commands) != 7 {
 		t.Errorf("got %d curl commands in the tree, and 7 are tested", len(commands))
+	}
+}
+
+// TestReadmeCommandsWork: what it says to do beside a running Spandrel, on other
+// ports.
+func TestReadmeCommandsWork(t *testing.T) {
+	at := serve(t, nil)
+	text := read(t, "../../README.md")
+	if !strings.Contains(text, "`./bin/spandrel demo`") {
+		t.Error("README.md does not speak of the demo")
+	}
+	if out, err := exec.Command(spandrel(t), "demo", "--collector="+at["zipkin collector"], "--duration=300ms", "--rate=50").CombinedOutput(); err != nil {
+		t.Fatalf("demo: %v\n%s", err, out)
+	}
+	wants := []string{`"data":["details.default",`, `"serviceName": "productpage.default"`}
+	for _, m := range regexp.MustCompile(`(?m)^ {4}(curl .*)$`).FindAllStringSubmatch(text, -1) {
+		if len(wants) == 0 {
+			t.Fatalf("%s is not tested", m[1])
+		}
+		out, err := exec.Command("sh", "-c", strings.ReplaceAll(m[1], "localhost:16686", at["query API and page"])).Output()
+		if err != nil || !strings.Contains(string(out), wants[0]) {
+			t.Errorf("%s: %v, want %s in %.300s", m[1], err, wants[0], out)
+		}
+		wants = wants[1:]
+	}
+	if len(wants) > 0 {
+		t.Errorf("README.md has %d commands too few", len(wants))
+	}
+}
+
+// TestMutualTLSIsAsDocumented runs the command of docs/secure.md.
+func TestMutualTLSIsAsDocumented(t *testing.T) {
+	command := regexp.MustCompile(`(?m)^spandrel (--collector\.zipkin\.tls.*)$`).FindStringSubmatch(read(t, "../../docs/secure.md"))
+	if command == nil {
+		t.Fatal("docs/secure.md has no such command")
+	}
+	cert, key := selfSigned(t) // its own authority
+	dir := t.TempDir()
+	for name, text := range map[string]string{"server.pem": cert, "server.key": key, "ca.pem": cert} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	at := serve(t, nil, strings.Fields(strings.NewReplacer("=server.", "="+dir+"/server.", "=ca.", "="+dir+"/ca.").Replace(command[1]))...)
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+	must(t, err)
+	for _, own := range [][]tls.Certificate{nil, {pair}} {
+		config := &tls.Config{RootCAs: x509.NewCertPool(), Certificates: own}
+		config.RootCAs.AppendCertsFromPEM([]byte(cert))
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
+		resp, err := client.Post(at["zipkin collector"]+"/api/v2/spans", "application/json", strings.NewReader("[]"))
+		if err == nil {
+			resp.Body.Close()
+		}
+		if let := err == nil && resp.StatusCode == http.StatusAccepted; let != (own != nil) {
+			t.Errorf("a client with %d certificates: %v", len(own), err)
+		}
+	}
+}
+
+// TestHelmCommandsSetWhatIsThere, and the Secret that they speak of has the key
+// that the chart looks for.
+func TestHelmCommandsSetWhatIsThere(t *testing.T) {
+	text := read(t, "../../docs/secure.md") + read(t, "../../docs/install.md")
+	set := regexp.MustCompile(`--set (\S+)`).FindAllStringSubmatch(text, -1)
+	if len(set) == 0 {
+		t.Fatal("no command sets anything")
+	}
+	values := map[string]any{}
+	for _, m := range set {
+		must(t, strvals.ParseInto(m[1], values))
+	}
+	asYAML, err := yaml.Marshal(values)
+	must(t, err)
+	manifest, _, err := helm(t, string(asYAML)) // the schema refuses others
+	must(t, err)
+	literal := regexp.MustCompile(`create secret generic (\S+) --from-literal=(\w+)=(\S+)`).FindStringSubmatch(text)
+	if literal == nil || !strings.Contains(manifest, "secretName: "+literal[1]) || !strings.Contains(manifest, "=/secrets/auth/"+literal[2]) {
+		t.Errorf("the chart does not take the Secret %q:\n%s", literal, manifest)
 	}
 }
