@@ -128,8 +128,8 @@ func (a *acked) add(batch []spandrel.Span) {
 }
 
 // post sends batches until the connection breaks. It counts each that was
-// answered 202 with the countdown.
-func (a *acked) post(t *testing.T, url string, g *storagetest.Generator, answered *countdown) {
+// answered 202 with the countdowns.
+func (a *acked) post(t *testing.T, url string, g *storagetest.Generator, answered ...*countdown) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for {
@@ -140,7 +140,9 @@ func (a *acked) post(t *testing.T, url string, g *storagetest.Generator, answere
 		}
 		if resp.StatusCode == http.StatusAccepted {
 			a.add(batch)
-			answered.one()
+			for _, c := range answered {
+				c.one()
+			}
 		} else {
 			t.Errorf("a post was answered %s", resp.Status)
 		}
