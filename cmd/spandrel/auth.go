@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -100,8 +98,8 @@ func (a *authSettings) read() (*secrets, error) {
 			}
 		}
 		before := len(*source.into)
-		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-			line := strings.TrimSpace(lines.Text())
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSpace(line)
 			if line == "" || strings.HasPrefix(line, "#") {
 				continue
 			}

@@ -105,6 +105,16 @@ func TestSecretsAreReadAgainWhenTheirFileChanges(t *testing.T) {
 	if !lets("second-one") || lets("") {
 		t.Error("an empty file must change nothing")
 	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if !lets("second-one") || lets("first-token") || lets("") {
+		t.Error("a file that is gone must open nothing")
+	}
+	write(strings.Repeat("x", 100_000) + "\nthird-one")
+	if !lets("third-one") || lets("second-one") {
+		t.Error("after a line that is very long")
+	}
 	if strings.Contains(log.String(), "second-one") || !strings.Contains(log.String(), "the earlier ones stay") {
 		t.Errorf("log: %s", &log)
 	}

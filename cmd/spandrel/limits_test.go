@@ -12,15 +12,34 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	grpcgzip "google.golang.org/grpc/encoding/gzip"
+	grpcstatus "google.golang.org/grpc/status"
 )
 
-// TestSlowHeadIsCutOff wants connections that do not finish a request's head to
-// be closed on every port, soon after the 2 s it may take.
+// TestSlowHeadIsCutOff wants connections that do not finish a request's head, or
+// a handshake, to be closed on every port, soon after the 2 s it may take.
 func TestSlowHeadIsCutOff(t *testing.T) {
-	p := start(t, t.TempDir(), "--span-storage.type=memory")
+	dir := t.TempDir()
+	if err := makeCerts(dir); err != nil {
+		t.Fatal(err)
+	}
+	secure := []string{"--span-storage.type=memory"}
+	c, _ := newConfig()
+	for _, l := range c.secure() {
+		secure = append(secure, "--"+l.tlsPrefix+".tls.enabled", "--"+l.tlsPrefix+".tls.cert="+dir+"/server.pem", "--"+l.tlsPrefix+".tls.key="+dir+"/server.key")
+	}
+	plain, encrypted := start(t, t.TempDir(), "--span-storage.type=memory"), start(t, t.TempDir(), secure...)
 	for _, port := range ports {
-		for _, head := range []string{"", "POST /api/v2/spans HTTP/1.1\r\nHost: x\r\nX-Slow: "} {
-			t.Run(fmt.Sprintf("%s %.4s", port.logged, head), func(t *testing.T) {
+		for head, p := range map[string]*process{
+			"": plain, "POST /api/v2/spans HTTP/1.1\r\nHost: x\r\nX-Slow: ": plain,
+			"\x16\x03\x01": encrypted, // of a ClientHello
+		} {
+			t.Run(fmt.Sprintf("%s %.4q", port.logged, head), func(t *testing.T) {
 				t.Parallel()
 				_, at, _ := strings.Cut(p.url(port.logged), "://")
 				c, err := net.Dial("tcp", at)
@@ -54,16 +73,22 @@ func TestBombsAndLongHeadsAreRefused(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
+	long := strings.Repeat("x", 2*maxHeaderBytes)
 	for _, tt := range []struct {
-		name, header, value string
-		body                []byte
-		status              int
+		name, port, path, header, value string
+		body                            []byte
+		status                          int
 	}{
-		{"256 MiB in 256 KiB", "Content-Encoding", "gzip", bomb.Bytes(), http.StatusRequestEntityTooLarge},
-		{"a long head", "X-Long", strings.Repeat("x", 2*maxHeaderBytes), nil, http.StatusRequestHeaderFieldsTooLarge},
+		{"256 MiB in 256 KiB", "zipkin collector", "/api/v2/spans", "Content-Encoding", "gzip", bomb.Bytes(), http.StatusRequestEntityTooLarge},
+		{"as much to be transformed", "query API and page", "/api/transform", "Content-Encoding", "gzip", bomb.Bytes(), http.StatusRequestEntityTooLarge},
+		{"a long head", "zipkin collector", "/api/v2/spans", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
+		{"a long head", "query API and page", "/api/services", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
+		{"a long head", "health, metrics, pprof", "/", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
+		{"a long head", "health", "/status", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
+		{"a long head", "metrics", "/metrics", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r, err := http.NewRequest(http.MethodPost, p.url("zipkin collector")+"/api/v2/spans", bytes.NewReader(tt.body))
+		t.Run(tt.port+", "+tt.name, func(t *testing.T) {
+			r, err := http.NewRequest(http.MethodPost, p.url(tt.port)+tt.path, bytes.NewReader(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,6 +102,18 @@ func TestBombsAndLongHeadsAreRefused(t *testing.T) {
 				t.Errorf("got %s, want %d", resp.Status, tt.status)
 			}
 		})
+	}
+	for _, port := range []string{"query gRPC", "query API and page"} {
+		_, at, _ := strings.Cut(p.url(port), "://")
+		conn, err := grpc.NewClient(at, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.UseCompressor(grpcgzip.Name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, err = api_v2.NewQueryServiceClient(conn).GetOperations(t.Context(), &api_v2.GetOperationsRequest{Service: strings.Repeat("x", 64<<20)})
+		if grpcstatus.Code(err) != codes.ResourceExhausted {
+			t.Errorf("%s: got %v for a question of 64 MiB, want ResourceExhausted", port, err)
+		}
 	}
 	resp, err := http.Get(p.url("metrics") + "/metrics")
 	if err != nil {

@@ -69,6 +69,56 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 	}
 }
 
+// TestBodyThatTricklesIsCutOff: bytes that come now and then do not keep a post
+// going for longer than a body may take.
+func TestBodyThatTricklesIsCutOff(t *testing.T) {
+	for version, client := range clients() {
+		t.Run(version, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			s, err := newHTTPServer(port{listener: &listener{Name: "test"}, routes: []route{{"", "/*", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_, err := io.Copy(io.Discard, r.Body)
+				ended <- err
+			})}}}, ln, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.http.ReadTimeout; got != readTimeout || got <= 0 {
+				t.Errorf("got %s for a body, want %s", got, readTimeout)
+			}
+			s.http.ReadTimeout = 300 * time.Millisecond // else the test takes as long
+			s.start(make(chan error, 1))
+			t.Cleanup(func() { s.stop(t.Context()) })
+			body, w := io.Pipe()
+			defer w.Close()
+			go func() {
+				for { // until the client gives up
+					if _, err := w.Write([]byte(" ")); err != nil {
+						return
+					}
+					time.Sleep(20 * time.Millisecond)
+				}
+			}()
+			go func() {
+				if resp, err := client.Post("http://"+ln.Addr().String(), "application/json", body); err == nil {
+					resp.Body.Close()
+				}
+			}()
+			select {
+			case err := <-ended:
+				if err == nil {
+					t.Error("the body came to an end")
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("the body is still being read")
+			}
+		})
+	}
+}
+
 func TestAnswerMayBeSilentForLongerThanAClient(t *testing.T) {
 	const patience = 100 * time.Millisecond
 	for version, client := range clients() {
