@@ -37,11 +37,13 @@ type Service struct {
 	raw     bool
 	orders  *orders
 	large   *summaryCache
+	turns   chan struct{} // of large traces
 }
 
 // New makes a Service that reads from r.
 func New(r storage.Reader, o Options) *Service {
-	return &Service{store: r, maxSkew: o.MaxClockSkew, maxRows: cmp.Or(o.MaxRows, defaultMaxRows), orders: &orders{}, large: &summaryCache{}}
+	return &Service{store: r, maxSkew: o.MaxClockSkew, maxRows: cmp.Or(o.MaxRows, defaultMaxRows), orders: &orders{}, large: &summaryCache{},
+		turns: make(chan struct{}, maxHeavy)}
 }
 
 // Raw is the same service without any of its work on traces: it gives spans as
@@ -52,7 +54,8 @@ func (s *Service) Raw() *Service {
 	return &raw
 }
 
-// Trace gives the whole trace, ErrNotFound where none of it is stored.
+// Trace gives the whole trace, ErrNotFound where none of it is stored. Who will
+// take a while over it should range over Traces, so that its turn lasts.
 func (s *Service) Trace(ctx context.Context, id spandrel.TraceID) (*Trace, error) {
 	for t, err := range s.Traces(ctx, []spandrel.TraceID{id}) {
 		return t, err
@@ -103,13 +106,16 @@ func (s *Service) Search(ctx context.Context, q spandrel.Query) iter.Seq2[*Trace
 	}
 }
 
-// load yields the traces that refs name, assembled.
+// load yields the traces that refs name, assembled. A large one is yielded in
+// its turn, which ends when the consumer comes back.
 func (s *Service) load(ctx context.Context, refs []storage.TraceRef) iter.Seq2[*Trace, error] {
 	return func(yield func(*Trace, error) bool) {
 		if len(refs) == 0 {
 			return
 		}
 		var spans []spandrel.Span
+		turn := turn{turns: s.turns}
+		defer turn.end()
 		for chunk, err := range s.store.Traces(ctx, refs) {
 			if err != nil {
 				yield(nil, err)
@@ -120,8 +126,15 @@ func (s *Service) load(ctx context.Context, refs []storage.TraceRef) iter.Seq2[*
 					return
 				}
 				spans = nil
+				turn.end()
 			}
 			spans = append(spans, chunk...)
+			if len(spans) >= heavyTrace {
+				if err := turn.begin(ctx); err != nil {
+					yield(nil, err)
+					return
+				}
+			}
 		}
 		if len(spans) > 0 {
 			yield(s.trace(spans), nil)

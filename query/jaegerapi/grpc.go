@@ -80,11 +80,14 @@ func (q *queryServer) GetTrace(r *api_v2.GetTraceRequest, out api_v2.QueryServic
 	if id.IsZero() {
 		return errZeroID
 	}
-	t, err := q.view(r.RawTraces).Trace(out.Context(), id)
-	if err != nil {
-		return callError("failed to fetch spans from the backend", err)
+	const failed = "failed to fetch spans from the backend"
+	for t, err := range q.view(r.RawTraces).Traces(out.Context(), []spandrel.TraceID{id}) {
+		if err != nil {
+			return callError(failed, err)
+		}
+		return sendTrace(out, t)
 	}
-	return sendTrace(out, t)
+	return callError(failed, query.ErrNotFound)
 }
 
 func (q *queryServer) FindTraces(r *api_v2.FindTracesRequest, out api_v2.QueryService_FindTracesServer) error {

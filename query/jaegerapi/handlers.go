@@ -146,18 +146,20 @@ func (a *api) trace(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.view(raw).Trace(r.Context(), id)
-	if err != nil {
-		return err
+	for t, err := range a.view(raw).Traces(r.Context(), []spandrel.TraceID{id}) {
+		if err != nil {
+			return err
+		}
+		w.open()
+		w.buf = append(w.buf, '[')
+		enc := encoder{w: w}
+		if err := enc.trace(t); err != nil {
+			return err
+		}
+		w.buf = append(w.buf, ']')
+		return w.close(1, 0)
 	}
-	w.open()
-	w.buf = append(w.buf, '[')
-	enc := encoder{w: w}
-	if err := enc.trace(t); err != nil {
-		return err
-	}
-	w.buf = append(w.buf, ']')
-	return w.close(1, 0)
+	return query.ErrNotFound
 }
 
 func traceParams(r *http.Request) (id spandrel.TraceID, raw bool, err error) {
