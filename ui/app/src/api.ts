@@ -41,7 +41,10 @@ export interface Loaded<T> {
 }
 
 /** What GET path answers; asks again when the path changes, and every `every` ms if given. null asks nothing. */
-export function useJson<T>(path: string | null, every = 0): Loaded<T> {
+export const useJson = <T>(path: string | null, every = 0): Loaded<T> => useAnswer<T>(path, (signal) => json<T>(path!, signal), every);
+
+/** The same of any question that `path` names. */
+export function useAnswer<T>(path: string | null, question: (signal: AbortSignal) => Promise<T>, every = 0): Loaded<T> {
   const [state, set] = useState<{ data?: T; error?: ApiError; loading: boolean; ms?: number }>({ loading: path !== null });
   const [turn, again] = useState(0);
   const shown = useRef<string | null>(null);
@@ -51,7 +54,7 @@ export function useJson<T>(path: string | null, every = 0): Loaded<T> {
     let timer: ReturnType<typeof setTimeout>;
     const ask = () => {
       const t = performance.now();
-      json<T>(path, abort.signal).then(
+      question(abort.signal).then(
         (data) => {
           shown.current = path;
           set({ data, loading: false, ms: performance.now() - t });

@@ -6,7 +6,7 @@ import { Icon, Link } from "./kit";
 import { later } from "./later";
 import { setPref, setTheme, type Theme, usePref, useZone } from "./prefs";
 import { moved } from "./moved";
-import { go, usePlace } from "./router";
+import { go, href, usePlace } from "./router";
 
 const Explore = later(() => import("./explore"));
 const Trace = later(() => import("./trace"));
@@ -16,6 +16,7 @@ const ServiceMap = later(() => import("./map"));
 const Errors = later(() => import("./errors"));
 const Mesh = later(() => import("./mesh-view"));
 const Compare = later(() => import("./compare"));
+const Files = later(() => import("./local/view"));
 
 /** Loads the view of a path before it is shown. */
 export function preload(path: string) {
@@ -64,7 +65,9 @@ export function App() {
     window.addEventListener("keydown", press, true);
     return () => window.removeEventListener("keydown", press, true);
   }, []);
+  useDrop();
   if (to !== null) return null;
+  const file = /^upload(?:\/(.+))?$/.exec(path);
   const trace = /^trace\/(.+)$/.exec(path);
   const view = views.find((v) => v.path === path);
   const embedded = query.get("uiEmbed") === "v0";
@@ -76,12 +79,43 @@ export function App() {
       {embedded ? null : <Header />}
       <main id="main" tabIndex={-1} className={embedded ? "embedded" : ""}>
         <Boundary key={path}>
-          {trace ? trace[1]!.includes("...") ? <Compare key={trace[1]} pair={trace[1]!} /> : <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
+          {file ? <Files id={file[1] ? decodeURIComponent(file[1]) : ""} /> : trace ? trace[1]!.includes("...") ? <Compare key={trace[1]} pair={trace[1]!} /> : <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
         </Boundary>
       </main>
       {help && <Help onClose={() => setHelp(false)} />}
     </>
   );
+}
+
+/** Files that are dropped anywhere on the page are opened. */
+function useDrop() {
+  useEffect(() => {
+    const has = (e: DragEvent) => !!e.dataTransfer?.types.includes("Files");
+    const over = (e: DragEvent) => {
+      if (!has(e)) return;
+      e.preventDefault();
+      document.body.classList.add("dropping");
+    };
+    const leave = (e: DragEvent) => !e.relatedTarget && document.body.classList.remove("dropping");
+    const drop = (e: DragEvent) => {
+      document.body.classList.remove("dropping");
+      if (!has(e)) return;
+      e.preventDefault();
+      void openFiles([...e.dataTransfer!.files]);
+    };
+    window.addEventListener("dragover", over);
+    window.addEventListener("dragleave", leave);
+    window.addEventListener("drop", drop);
+    return () => (window.removeEventListener("dragover", over), window.removeEventListener("dragleave", leave), window.removeEventListener("drop", drop));
+  }, []);
+}
+
+/** Shows the files' traces; what reads them is loaded now. */
+export async function openFiles(files: File[]) {
+  go("upload");
+  const { open } = await import("./local/source");
+  const opened = await open(files);
+  if (opened.length === 1 && location.pathname === href("upload")) go(`upload/${opened[0]}`);
 }
 
 /** Whether a key belongs to a field that has the focus. */
@@ -99,7 +133,7 @@ function Header() {
       </Link>
       <nav aria-label="Views">
         {views.map((v) => (
-          <Link key={v.path} to={v.path} className={path === v.path || (v.path === "search" && path.startsWith("trace/")) ? "here" : ""}>
+          <Link key={v.path} to={v.path} className={path === v.path || (v.path === "search" && /^(trace\/|upload)/.test(path)) ? "here" : ""}>
             {v.title}
           </Link>
         ))}

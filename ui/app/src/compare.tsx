@@ -7,7 +7,7 @@ import { findTraceID } from "./ids";
 import { type Column, Link, Service, sorted, Table, Time, Trouble } from "./kit";
 import { shortOperation } from "./mesh";
 import { go, setParams, usePlace } from "./router";
-import { load } from "./trace/load";
+import { stored } from "./trace/load";
 import { mostlyPairs } from "./trace/rows";
 import type { Skeleton } from "./trace/skeleton";
 
@@ -115,7 +115,7 @@ function useTrace(id: string): State {
   useEffect(() => {
     let gone = false;
     set({ trace: null, error: null });
-    if (id) load(id).then((l) => !gone && set({ trace: l.trace, error: null }), (e: Error) => !gone && set({ trace: null, error: e instanceof ApiError ? e : new ApiError(0, e.message) }));
+    if (id) stored.load(id).then((l) => !gone && set({ trace: l.trace, error: null }), (e: Error) => !gone && set({ trace: null, error: e instanceof ApiError ? e : new ApiError(0, e.message) }));
     return () => void (gone = true);
   }, [id]);
   return state;

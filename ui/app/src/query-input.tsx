@@ -6,7 +6,7 @@ import { count } from "./format";
 
 interface Choice { text: string; spans: number }
 
-export function QueryInput({ value, onChange, onSubmit, service, placeholder, label, describedBy, invalid, lookback, logfmt, className, inputId }: {
+export function QueryInput({ value, onChange, onSubmit, service, placeholder, label, describedBy, invalid, lookback, logfmt, className, inputId, quiet }: {
   value: string;
   onChange: (v: string) => void;
   onSubmit?: () => void;
@@ -19,6 +19,7 @@ export function QueryInput({ value, onChange, onSubmit, service, placeholder, la
   logfmt?: boolean; // only key=value
   className?: string;
   inputId?: string;
+  quiet?: boolean; // completes nothing: what is typed is about a file, and stays here
 }) {
   const input = useRef<HTMLInputElement>(null);
   const list = useId();
@@ -29,7 +30,7 @@ export function QueryInput({ value, onChange, onSubmit, service, placeholder, la
   const at = typing(value, Math.min(caret, value.length));
 
   useEffect(() => {
-    if (!open) return;
+    if (!open || quiet) return;
     const abort = new AbortController();
     const timer = setTimeout(() => {
       const q = new URLSearchParams({ prefix: at.prefix, limit: "30", lookback: lookback ?? "1h" });

@@ -49,6 +49,9 @@ export default function Explore() {
           <button type="button" aria-pressed={live} className={live ? "on" : ""} title="Show traces as they arrive" onClick={() => setOne(query, "live", live ? null : "1")}>
             <Icon name="live" /> Live
           </button>
+          <Link className="button" to="upload" title="Look at traces in a file; it can be dropped anywhere on the page">
+            Open file
+          </Link>
         </QueryBar>
         {error && error.param !== "q" && <Trouble error={error} retry={error.status === 400 ? undefined : found.reload} />}
         {tail.error && <Trouble error={tail.error} />}

@@ -1,7 +1,7 @@
 // Everything about the selected span, fetched when it is selected. A folded hop
 // shows both halves.
 import { useEffect, useMemo, useState } from "react";
-import { type SpanDetail, type Tag, useJson } from "../api";
+import { type SpanDetail, type Tag, useAnswer } from "../api";
 import { duration, goDuration } from "../format";
 import { Copy, copyText, Flags, Icon, Link, Service, Status, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
@@ -18,10 +18,10 @@ export function Detail({ model, onClose }: { model: TraceModel; onClose: () => v
   const { t, selected } = model;
   const other = t.pair ? t.pair[selected]! : -1; // the half at the other end of the call
   const rows = other >= 0 ? [selected, other] : [selected];
-  const ids = [...new Set(rows.map((r) => hex(t.ids[r]!)))].join(",");
-  const { data, error, reload } = useJson<{ spans: SpanDetail[] }>(`traces/${t.id}/spans?ids=${ids}`);
+  const ids = [...new Set(rows.map((r) => hex(t.ids[r]!)))];
+  const { data, error, reload } = useAnswer<SpanDetail[]>(`${t.id} ${ids}`, (signal) => model.source.spans(t.id, ids, signal));
   const views = rows.map((r) => hex(t.views[r]!));
-  const spans = views.flatMap((v) => data?.spans.filter((s) => s.view === v) ?? []);
+  const spans = views.flatMap((v) => data?.filter((s) => s.view === v) ?? []);
   const [half, setHalf] = useState(0);
   useEffect(() => setHalf(0), [selected]);
   const span = spans[Math.min(half, spans.length - 1)];
@@ -96,9 +96,11 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
       ))}
       <MeshCard span={s} model={model} row={row} get={get} />
       <div className="row-of-buttons">
-        <button type="button" onClick={() => void copyText(link)}>
-          <Icon name="link" /> Copy link
-        </button>
+        {model.source.path === "trace" && (
+          <button type="button" onClick={() => void copyText(link)}>
+            <Icon name="link" /> Copy link
+          </button>
+        )}
         <button type="button" onClick={() => void copyText(JSON.stringify(s, null, 2))}>
           <Icon name="copy" /> Copy JSON
         </button>

@@ -24,7 +24,7 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
   return (
     <div className="filter-bar" data-find>
       <Icon name="search" />
-      <QueryInput label="Find in this trace" value={text} onChange={setText} onSubmit={() => (text !== sent.current ? void model.search((sent.current = text)) : model.found && model.step(model.found, 1))} placeholder="Find: word, key=value, status>=500, !error…" invalid={!!model.findError} describedBy={model.findError ? "find-wrong" : undefined} />
+      <QueryInput label="Find in this trace" quiet={model.source.path !== "trace"} value={text} onChange={setText} onSubmit={() => (text !== sent.current ? void model.search((sent.current = text)) : model.found && model.step(model.found, 1))} placeholder="Find: word, key=value, status>=500, !error…" invalid={!!model.findError} describedBy={model.findError ? "find-wrong" : undefined} />
       {f.q && (
         <span className="found" aria-live="polite">
           {model.finding ? "…" : model.findError ? "" : `${at >= 0 ? `${at + 1} of ` : ""}${plural(found, "match", "matches")}`}

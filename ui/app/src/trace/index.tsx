@@ -11,11 +11,12 @@ import { base, go, place, setParams, usePlace } from "../router";
 import { Detail } from "./detail";
 import { FilterBar } from "./filter";
 import { Grid, rowHeight } from "./grid";
-import { load, type LoadedTrace, newer } from "./load";
+import { stored } from "./load";
 import { Minimap, Ruler } from "./minimap";
 import { TraceModel } from "./model";
 import { mostlyPairs } from "./rows";
 import { rowText } from "./names";
+import type { LoadedTrace, Source } from "./source";
 
 const Flame = later(() => import("./flame"));
 const Graph = later(() => import("./graph"));
@@ -27,25 +28,35 @@ const viewNames: [ViewName, string][] = [["timeline", "Timeline"], ["flame", "Fl
 /** Jaeger's names of its views, which it keeps out of the address but others may write. */
 const alias: Record<string, ViewName> = { TraceTimelineViewer: "timeline", TraceFlamegraph: "flame", TraceGraph: "graph", TraceStatistics: "stats", TraceSpansView: "spans", statistics: "stats" };
 
-export default function Trace({ id }: { id: string }) {
+export default function Trace({ id, source = stored }: { id: string; source?: Source }) {
   const [model, setModel] = useState<TraceModel | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [turn, again] = useState(0);
   useEffect(() => {
     let gone = false;
     setError(null);
-    load(id).then(
+    source.load(id).then(
       (loaded) => {
         if (gone) return;
-        const m = new TraceModel(loaded);
+        const m = new TraceModel(loaded, source);
         readState(m, place().query);
         setModel(m);
-        if (loaded.trace.id !== id) go(`trace/${loaded.trace.id}${location.search}`, true);
+        if (loaded.trace.id !== id) go(`${source.path}/${loaded.trace.id}${location.search}`, true);
       },
       (e: Error) => !gone && setError(e instanceof ApiError ? e : new ApiError(0, e.message)),
     );
     return () => void (gone = true);
   }, [id, turn]);
+  if (error?.status === 404 && source !== stored)
+    return (
+      <div className="nothing">
+        <h1>This trace is not open</h1>
+        <p>Traces of files last as long as the page, and only here.</p>
+        <Link className="button primary" to="upload">
+          Open its file again
+        </Link>
+      </div>
+    );
   if (error?.status === 404)
     return (
       <div className="nothing">
@@ -126,7 +137,7 @@ function Opened({ model }: { model: TraceModel }) {
   useEffect(() => {
     if (first.current && query.has("uiFind")) return void (first.current = false); // a deep link stays as it came until something changes
     first.current = false;
-    const timer = setTimeout(() => place().path.startsWith("trace/") && writeState(model), 200);
+    const timer = setTimeout(() => place().path.startsWith(model.source.path + "/") && writeState(model), 200);
     return () => clearTimeout(timer);
   }, [version]);
   useTraceKeys(model, setView);
@@ -161,11 +172,12 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
   const at = model.errorRows.indexOf(model.selected);
   const jaeger = `${base}api/traces/${t.id}`;
   const mine = `${base}api/ui/v1/traces/${t.id}/download?format=`;
+  const here = model.source === stored;
   return (
     <div className="trace-head">
       <div className="title">
-        <Link to="search" className="quiet" title="Back to the search">
-          <Icon name="left" label="Back to the search" />
+        <Link to={here ? "search" : "upload"} className="quiet" title={here ? "Back to the search" : "Back to the files"}>
+          <Icon name="left" label={here ? "Back to the search" : "Back to the files"} />
         </Link>
         <h1>
           <span className="dim">{service.split(".")[0]!.slice(0, 60)}</span> <bdi>{root.slice(0, 200)}</bdi>
@@ -174,18 +186,23 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
           {t.id.slice(0, 7)}
         </code>
         <Copy text={t.id} label="Copy the trace id" />
-        <Link className="button small" to={`trace/${t.id}...`}>
-          Compare
-        </Link>
-        <details className="menu">
-          <summary>JSON</summary>
-          <div>
-            <a href={`${jaeger}?prettyPrint=true`}>Jaeger</a>
-            <a href={`${jaeger}?raw=true&prettyPrint=true`}>Jaeger, unadjusted</a>
-            <a href={`${mine}zipkin`}>Zipkin</a>
-            <a href={`${mine}otlp`}>OTLP</a>
-          </div>
-        </details>
+        {!here && <span className="chip" title="Nobody else can see it: it is in this page alone">from a file</span>}
+        {here && (
+          <>
+            <Link className="button small" to={`trace/${t.id}...`}>
+              Compare
+            </Link>
+            <details className="menu">
+              <summary>JSON</summary>
+              <div>
+                <a href={`${jaeger}?prettyPrint=true`}>Jaeger</a>
+                <a href={`${jaeger}?raw=true&prettyPrint=true`}>Jaeger, unadjusted</a>
+                <a href={`${mine}zipkin`}>Zipkin</a>
+                <a href={`${mine}otlp`}>OTLP</a>
+              </div>
+            </details>
+          </>
+        )}
       </div>
       <div className="facts">
         <Time at={t.start} long />
@@ -245,12 +262,13 @@ interface Late { next: LoadedTrace | null; take: () => void }
 function useLateSpans(model: TraceModel): Late {
   const [next, setNext] = useState<LoadedTrace | null>(null);
   useEffect(() => {
+    if (model.source !== stored) return; // a file does not grow
     const abort = new AbortController();
     let etag = model.etag;
     const opened = performance.now();
     const timer = setInterval(() => {
       if (document.hidden || performance.now() - opened > 30 * 60_000) return;
-      newer(model.t.id, etag, abort.signal).then(
+      model.source.newer(model.t.id, etag, abort.signal).then(
         (l) => {
           if (!l) return;
           etag = l.etag;

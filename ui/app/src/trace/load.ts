@@ -1,8 +1,8 @@
-// Fetches a trace's skeleton; the page asks for it before React is there.
-import { ApiError, request } from "../api";
-import { decode, type Skeleton } from "./skeleton";
-
-export interface LoadedTrace { trace: Skeleton; etag: string }
+// Traces of the store, asked of the server; the page asks for one before React
+// is there.
+import { ApiError, json, request, type SpanDetail } from "../api";
+import { decode } from "./skeleton";
+import type { LoadedTrace, Source, TraceEvents } from "./source";
 
 const early = new Map<string, Promise<LoadedTrace>>();
 
@@ -12,12 +12,6 @@ export function prefetch(id: string) {
   early.set(id, p);
 }
 
-export function load(id: string): Promise<LoadedTrace> {
-  const p = early.get(id) ?? fetchTrace(id);
-  early.delete(id);
-  return p;
-}
-
 const path = (id: string) => `traces/${encodeURIComponent(id)}/skeleton`;
 
 async function fetchTrace(id: string): Promise<LoadedTrace> {
@@ -25,16 +19,24 @@ async function fetchTrace(id: string): Promise<LoadedTrace> {
   return { trace: decode(await r.arrayBuffer()), etag: r.headers.get("ETag") ?? "" };
 }
 
-/** The trace if it has changed since, else null. */
-export async function newer(id: string, etag: string, signal: AbortSignal): Promise<LoadedTrace | null> {
-  const r = await request(path(id), { headers: etag ? { "If-None-Match": etag } : {}, signal, cache: "no-store" });
-  if (r.status === 304) return null;
-  return { trace: decode(await r.arrayBuffer()), etag: r.headers.get("ETag") ?? "" };
-}
-
-/** A trace with one more tag as a column, for statistics. */
-export async function withTag(id: string, tag: string, signal: AbortSignal): Promise<Skeleton> {
-  if (!tag) throw new ApiError(400, "no tag");
-  const r = await request(`${path(id)}?tags=${encodeURIComponent(tag)}`, { signal });
-  return decode(await r.arrayBuffer());
-}
+export const stored: Source = {
+  path: "trace",
+  load(id) {
+    const p = early.get(id) ?? fetchTrace(id);
+    early.delete(id);
+    return p;
+  },
+  async newer(id, etag, signal) {
+    const r = await request(path(id), { headers: etag ? { "If-None-Match": etag } : {}, signal, cache: "no-store" });
+    if (r.status === 304) return null;
+    return { trace: decode(await r.arrayBuffer()), etag: r.headers.get("ETag") ?? "" };
+  },
+  async withTag(id, tag, signal) {
+    if (!tag) throw new ApiError(400, "no tag");
+    const r = await request(`${path(id)}?tags=${encodeURIComponent(tag)}`, { signal });
+    return decode(await r.arrayBuffer());
+  },
+  spans: (id, ids, signal) => json<{ spans: SpanDetail[] }>(`traces/${id}/spans?ids=${ids.join(",")}`, signal).then((a) => a.spans),
+  find: (id, q, signal) => json<{ rows: number[] }>(`traces/${id}/find?q=${encodeURIComponent(q)}`, signal).then((a) => a.rows),
+  events: (id, signal) => json<TraceEvents>(`traces/${id}/events`, signal),
+};

@@ -1,11 +1,11 @@
 // The state of one open trace, apart from React: what is folded, filtered,
 // zoomed and selected. Views subscribe; the grid reads it on every frame.
-import { json } from "../api";
 import { serviceColors } from "../theme-colors";
 import { criticalPath, type Path } from "./critical";
-import type { LoadedTrace } from "./load";
+import { stored } from "./load";
 import { collapseAll, collapseLevel, errorRows, hiddenHalves, indexOf, type Layout, layout, mostlyPairs, reveal, standsFor } from "./rows";
 import { ERROR, hex, rowsOf, type Skeleton } from "./skeleton";
+import type { LoadedTrace, Source } from "./source";
 
 export interface Zoom { from: number; to: number } // µs after the trace's start
 
@@ -36,7 +36,7 @@ export class TraceModel {
   private listeners = new Set<() => void>();
   private find: AbortController | null = null;
 
-  constructor(loaded: LoadedTrace) {
+  constructor(loaded: LoadedTrace, readonly source: Source = stored) {
     this.t = loaded.trace;
     this.etag = loaded.etag;
     this.colors = serviceColors(this.t.services);
@@ -162,7 +162,7 @@ export class TraceModel {
     });
   }
 
-  /** Asks the server which rows meet the query. */
+  /** Asks which rows meet the query. */
   async search(q: string) {
     this.find?.abort();
     this.filter = { ...this.filter, q };
@@ -175,12 +175,13 @@ export class TraceModel {
     this.finding = true;
     this.changed();
     try {
-      const a = await json<{ rows: number[] }>(`traces/${this.t.id}/find?q=${encodeURIComponent(q)}`, abort.signal);
+      const rows = await this.source.find(this.t.id, q, abort.signal);
+      if (abort.signal.aborted) return;
       this.finding = false;
       this.set(() => {
-        this.found = Uint32Array.from(a.rows);
+        this.found = Uint32Array.from(rows);
         this.foundBits = new Uint8Array(this.t.n);
-        for (const r of a.rows) if (r < this.t.n) this.foundBits[r] = 1;
+        for (const r of rows) if (r < this.t.n) this.foundBits[r] = 1;
       });
     } catch (e) {
       if (abort.signal.aborted) return;

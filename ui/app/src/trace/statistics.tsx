@@ -4,7 +4,6 @@ import { count, duration } from "../format";
 import { type Column, ErrorShare, sorted, Table, Trouble } from "../kit";
 import { ApiError, useJson } from "../api";
 import { setParams, usePlace } from "../router";
-import { withTag } from "./load";
 import type { TraceModel } from "./model";
 import type { Skeleton } from "./skeleton";
 import { groupings, keyOf, type Stat, statistics } from "./stats";
@@ -19,12 +18,12 @@ export default function Statistics({ model }: { model: TraceModel }) {
   const known = (groupings as readonly string[]).includes(by);
   const [tagged, setTagged] = useState<{ by: string; t: Skeleton } | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
-  const keys = useJson<{ keys: { key: string }[] }>(`tags/keys?limit=200&lookback=1h`);
+  const keys = useJson<{ keys: { key: string }[] }>(model.source.path === "trace" ? `tags/keys?limit=200&lookback=1h` : null);
   useEffect(() => {
     setError(null);
     if (known) return;
     const abort = new AbortController();
-    withTag(model.t.id, by, abort.signal).then((t) => setTagged({ by, t }), (e: Error) => !abort.signal.aborted && setError(e instanceof ApiError ? e : new ApiError(0, e.message)));
+    model.source.withTag(model.t.id, by, abort.signal).then((t) => setTagged({ by, t }), (e: Error) => !abort.signal.aborted && setError(e instanceof ApiError ? e : new ApiError(0, e.message)));
     return () => abort.abort();
   }, [by, model.t]);
   const t = known ? model.t : tagged?.by === by ? tagged.t : null;

@@ -1,0 +1,233 @@
+// Criteria 25 and 26: files are opened in the browser and shown as the store
+// would show them; what was downloaded comes back as it was.
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { SpanDetail } from "../src/api";
+import { Files } from "../src/local/files";
+import { decode, hex, type Skeleton, text } from "../src/trace/skeleton";
+import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+
+let server: Server, browser: Browser, page: Page, problems: string[];
+const bookinfo = recorded("bookinfo"), shared = recorded("shared-context"), torn = recorded("broken-propagation");
+const made = synthetic(2000, 4);
+const evil = `<img src=x onerror="document.title='owned'">`;
+const odd = [
+  { traceId: "00000000000000000000000000000abc", id: "a1", name: `${evil} name`, kind: "SERVER", timestamp: Date.now() * 1000 - 50e6, duration: 5000, debug: true, localEndpoint: { serviceName: "Odd Service", ipv4: "10.1.2.3", ipv6: "2001:db8::1", port: 80 }, remoteEndpoint: { serviceName: "peer", ipv4: "10.9.9.9", port: 4242 }, tags: { error: "timeout", "http.url": "http://h/p?q#f", "http.status_code": "504", response_flags: "UT" }, annotations: [{ timestamp: Date.now() * 1000 - 49.999e6, value: "retrying" }, { timestamp: Date.now() * 1000 - 49.998e6, value: "gave up" }] },
+  { traceId: "abc", id: "a2", parentId: "a1", name: "child", kind: "CLIENT", timestamp: Date.now() * 1000 - 49.9995e6, duration: 1000, localEndpoint: { serviceName: "Odd Service", ipv4: "10.1.2.3" }, tags: { error: "false" } },
+  { traceId: "abc", id: "a3", parentId: "dead", name: "", timestamp: Date.now() * 1000 - 49.9e6, localEndpoint: { serviceName: "" }, tags: {} },
+];
+const whole = bookinfo.filter((s) => s.traceId === bookinfo[0]!.traceId);
+const traces = [...new Set([...bookinfo, ...shared, ...torn].map((s) => s.traceId)), made.id, "0000000000000abc"];
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  for (const s of [bookinfo, shared, torn, made.spans, odd]) await server.zipkin(s);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const forms = { jaeger: "/api/traces/ID?prettyPrint=true", "jaeger unadjusted": "/api/traces/ID?raw=true", zipkin: "/api/ui/v1/traces/ID/download?format=zipkin", otlp: "/api/ui/v1/traces/ID/download?format=otlp" };
+const get = (path: string) => fetch(server.url + path).then((r) => r.text());
+
+/** All that views show of rows, whatever the numbers of the dictionaries. */
+function table(t: Skeleton, lost: number, ids: boolean) {
+  const columns = Object.keys(t.dicts).filter((d) => d !== "service" && d !== "operation").sort();
+  return {
+    id: t.id, start: t.start, duration: t.duration, n: t.n, errors: t.errors, depth: t.depth, roots: t.roots, orphans: t.orphans, services: t.services, operations: t.operations, kinds: t.kinds, columns, warnings: t.warnings.map((w) => w.row),
+    rows: Array.from({ length: t.n }, (_, r) => ({
+      parent: t.parent[r], level: t.level[r], size: t.size[r], from: t.from[r], took: t.took[r], service: t.services[t.service[r]!], operation: t.operations[t.operation[r]!], kind: t.kinds[t.kind[r]!], flags: t.flags[r]! & ~lost,
+      pair: t.pair?.[r] ?? -1, proxy: t.proxy?.[r] ?? 0, view: hex(t.views[r]!), ...(ids ? { id: hex(t.ids[r]!) } : {}), upstream: t.columns.upstream ? t.upstreams[t.columns.upstream[r]!] : {}, node: t.columns.node ? t.nodes[t.columns.node[r]!] : {},
+      ...Object.fromEntries(columns.map((c) => [c, text(t, c, r)])),
+    })),
+  };
+}
+
+/** Details with what a form has no place for left out, and typed values as they are shown. */
+function shown(s: SpanDetail, form: string) {
+  const tags = (list?: { key: string; value: unknown }[]) => (list ?? []).map((t) => [t.key, String(t.value)]);
+  const { id, shared, debug, status, warnings, startNs, parent, ...rest } = JSON.parse(JSON.stringify(s)) as SpanDetail;
+  const same = { ...rest, tags: tags(s.tags), process: tags(s.process), events: (s.events ?? []).map((e) => [e.time, e.name, tags(e.fields)]), links: s.links ?? [] };
+  if (form === "zipkin") return { ...same, id, shared, debug, warnings, startNs, parent };
+  // Jaeger has one address an endpoint, v6 before v4, and its ids are those of views; both have error as a status
+  const one = (e?: { ip?: string; ipv6?: string; port?: number; service?: string }) => (e ? { service: e.service, port: e.port, ip: e.ipv6 ?? e.ip } : undefined);
+  return { ...same, local: one(s.local), remote: one(s.remote) };
+}
+
+describe("26: a trace that was downloaded is shown as the store shows it", () => {
+  for (const [form, path] of Object.entries(forms))
+    test(form, async () => {
+      for (const id of traces) {
+        const want = decode(await fetch(`${server.url}/api/ui/v1/traces/${id}/skeleton`).then((r) => r.arrayBuffer()));
+        const files = new Files();
+        const { traces: list, problems: wrong } = files.open([{ name: "trace.json", text: await get(path.replace("ID", id)) }]);
+        expect(wrong).toEqual([]);
+        expect(list.map((t) => [t.id, t.spans, t.errors])).toEqual([[want.id, want.n, want.errors]]);
+        const got = files.skeleton(want.id);
+        const lost = form === "zipkin" ? 0 : 2 | 4; // no flag says "shared" or, in OTLP, "debug"
+        const ids = form !== "jaeger"; // Jaeger's ids are unique
+        expect(table(got, lost, ids), `${form} of ${id}`).toEqual(table(want, lost, ids));
+        const rows = [...new Set([0, 1, 2, 3, 4, 5, 6, 7, want.n - 1])].filter((r) => r < want.n);
+        const all = [...new Set(rows.map((r) => hex(want.ids[r]!)))];
+        const stored = ((await (await fetch(`${server.url}/api/ui/v1/traces/${id}/spans?ids=${all}`)).json()) as { spans: SpanDetail[] }).spans;
+        const mine = files.spans(want.id, [...all, ...rows.map((r) => hex(want.views[r]!))]);
+        for (const s of stored) expect(shown(mine.find((m) => m.view === s.view)!, form), `${form} of ${id}, span ${s.view}`).toEqual(shown(s, form));
+      }
+    });
+  test("the search of a file finds what the server's finds", async () => {
+    for (const id of [bookinfo.find((s) => (s.tags as Record<string, string>).response_flags === "URX,UF")!.traceId, made.id, "0000000000000abc"]) {
+      const files = new Files();
+      files.open([{ name: "t", text: await get(forms.zipkin.replace("ID", id)) }]);
+      for (const q of ["error", "productpage", "!error", "http.status_code>=500", "response_flags~^U", "response_flags!=URX,UF", "duration>2ms !duration<3ms", "service=made-3 number>1000", "number<=20.5", '"operation-7"', "span.kind=client", "event~retry", "peer.service", "component!~prox", "-cache=hit", "http.url=http://made-3:9080/item/3", "operation~(?i)OPERATION-1", "status_code=503", "duration=1ms", made.spans[5]!.id]) {
+        const answer = (await (await fetch(`${server.url}/api/ui/v1/traces/${id}/find?q=${encodeURIComponent(q)}`)).json()) as { rows: number[] };
+        expect(files.find(files.list()[0]!.id, q), `${q} in ${id}`).toEqual(answer.rows);
+      }
+      for (const q of ["a>x", "duration~3", "!a!=b", '"open', "=b", "duration>abc"]) {
+        const message = ((await (await fetch(`${server.url}/api/ui/v1/traces/${id}/find?q=${encodeURIComponent(q)}`)).json()) as { error: { message: string } }).error.message;
+        expect(() => files.find(files.list()[0]!.id, q), q).toThrow(message.replace(/^q: /, "").split(" at position")[0]!);
+      }
+    }
+  });
+});
+
+describe("25: in the page", () => {
+  afterEach(async () => {
+    await page.context().close();
+    expect(problems).toEqual([]);
+  });
+  let sent: string[] = [];
+  async function open(path: string) {
+    ({ page, problems } = await openPage(browser, server));
+    sent = [];
+    page.on("request", (r) => sent.push(`${r.method()} ${new URL(r.url()).pathname}`));
+    await page.goto(server.url + path);
+  }
+  /** Requests besides those for parts of the page itself. */
+  const asked = (r: string) => !/^GET (\/assets\/|\/icon\.svg$)/.test(r);
+  const file = (name: string, content: string | Buffer) => ({ name, mimeType: "application/json", buffer: Buffer.from(content) });
+  const choose = async (...files: ReturnType<typeof file>[]) => {
+    await page.locator('input[type="file"]').setInputFiles(files);
+  };
+  const texts = () => page.locator(".grid .row:not([hidden])").evaluateAll((rs) => rs.map((r) => (r as HTMLElement).innerText.replace(/\s+/g, " ")));
+
+  test("every form opens by the picker, shows what the store shows, and nothing is sent", async () => {
+    const id = whole[0]!.traceId;
+    await open(`/trace/${id}`);
+    await page.locator(".grid .row").first().waitFor();
+    const want = await texts();
+    await page.goto(server.url + "/search");
+    await page.getByRole("link", { name: "Open file" }).click();
+    await page.getByRole("heading", { name: "Open files" }).waitFor();
+    await page.waitForLoadState("networkidle");
+    sent = [];
+    const jaeger = await get(forms.jaeger.replace("ID", id)), zipkin = JSON.stringify(whole), otlp = await get(forms.otlp.replace("ID", id));
+    const single = JSON.stringify((JSON.parse(jaeger) as { data: unknown[] }).data[0]);
+    const some: [string, string | Buffer][] = [
+      ["jaeger.json", jaeger], ["single.json", single], ["zipkin.json", zipkin], ["nested.json", `[${zipkin}]`], ["otlp.json", otlp], ["otlp.jsonl", `${JSON.stringify(JSON.parse(otlp))}\n\n`], ["spans.jsonl", whole.map((s) => JSON.stringify(s)).join("\n")], ["jaeger.jsonl", single + "\n"], ["zipped.json.gz", gzipSync(zipkin)],
+    ];
+    for (const [name, content] of some) {
+      await choose(file(name, content));
+      if (name === "jaeger.json") await page.waitForURL(`**/upload/${id}`);
+      else {
+        await page.getByText("1 trace open").waitFor(); // it was open already, in some form
+        await page.locator(".traces .tbody a").click();
+      }
+      await page.locator(".grid .row").first().waitFor();
+      expect(await texts(), name).toEqual(want);
+      await page.getByRole("link", { name: "Back to the files" }).click();
+    }
+    expect(sent.filter(asked)).toEqual([]);
+  });
+
+  test("several traces are listed; views of one work without the server: find, details, statistics", async () => {
+    await open("/upload");
+    await choose(file("many.json", JSON.stringify([...bookinfo, ...odd])), file("big.json", JSON.stringify(made.spans)));
+    const n = new Set(bookinfo.map((s) => s.traceId)).size + 2;
+    await page.getByText(`${n} traces open`).waitFor();
+    await page.getByRole("columnheader", { name: "Spans" }).getByRole("button").click();
+    await page.locator(".traces .tbody a").first().click();
+    await page.waitForURL(`**/upload/${made.id}`);
+    await page.locator(".grid .row").first().waitFor();
+    sent = [];
+    await page.keyboard.press("Control+b");
+    await page.keyboard.type("number>1990 ");
+    await expect.poll(() => page.locator(".found").first().textContent()).toBe("9 matches");
+    await page.keyboard.press("Enter");
+    await page.locator(".detail table.tags").first().waitFor();
+    expect(await page.locator(".detail").textContent()).toContain("1991");
+    await page.keyboard.press("Escape");
+    for (const [view, name] of [["stats", "Statistics"], ["spans", "Spans"], ["flame", "Flame graph"], ["graph", "Graph"], ["timeline", "Timeline"]] as const) {
+      await page.getByRole("tab", { name, exact: true }).click();
+      if (view !== "timeline") await expect.poll(() => new URL(page.url()).searchParams.get("view")).toBe(view);
+      if (view === "stats") {
+        const by = page.getByLabel("Group by");
+        await by.fill("cache");
+        await by.press("Enter");
+        await expect.poll(() => page.locator(".table").textContent()).toContain("hit");
+      }
+    }
+    expect(sent.filter(asked)).toEqual([]);
+    await page.getByRole("link", { name: "Back to the files" }).click();
+    await page.getByText(`${n} traces open`).waitFor();
+  });
+
+  test("a file can be dropped anywhere; one that is malformed names the line", async () => {
+    await open("/search");
+    const drop = async (name: string, content: string) => {
+      const data = await page.evaluateHandle(([n, c]) => {
+        const d = new DataTransfer();
+        d.items.add(new File([c!], n!));
+        return d;
+      }, [name, content]);
+      for (const type of ["dragover", "drop"]) await page.dispatchEvent("main", type, { dataTransfer: data });
+    };
+    await drop("ok.json", JSON.stringify(whole));
+    await page.waitForURL(`**/upload/${whole[0]!.traceId}`);
+    await page.locator(".grid .row").first().waitFor();
+    const trouble = page.locator(".files .trouble");
+    for (const [name, content, want] of [
+      ["broken.json", '[\n {"traceId": "1",\n  "id": "2",}\n]', "Line 3, column 13: this is not JSON: a key in quotes is expected, not “}”."],
+      ["missing.json", '[\n {"traceId": "1", "id": "2"},\n {"traceId": "1",\n  "name": "x"}\n]', "Line 3, column 2: id is missing."],
+      ["bad.json", '{"data":[{"traceID":"1","processes":{},\n"spans":[{"spanID":"zz"}]}]}', "Line 2, column 20: spanID \"zz\" is not an id of 1 to 16 hexadecimal digits."],
+      ["bad.jsonl", `${JSON.stringify(whole[0])}\n\n{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"1","spanId":"1","startTimeUnixNano":"x"}]}]}]}\n`, 'Line 3, column 92: startTimeUnixNano "x" is no number of nanoseconds.'],
+      ["other.json", '{"hello": 1}', "Line 1, column 1: this is no trace in Jaeger's, Zipkin's or OTLP's JSON."],
+      ["empty.json", "[]", "It has no spans."],
+    ] as const) {
+      await drop(name, content);
+      await expect.poll(() => trouble.allTextContents()).toEqual([`${name} ${want}`]);
+    }
+    await page.reload();
+    await page.goto(`${server.url}/upload/${whole[0]!.traceId}`);
+    await page.getByRole("heading", { name: "This trace is not open" }).waitFor();
+  });
+
+  test("a large file is read while the page goes on", async () => {
+    const big = synthetic(60_000, 5); // 30 MB
+    await open("/upload");
+    const dir = mkdtempSync(join(tmpdir(), "upload-")), path = join(dir, "big.json");
+    writeFileSync(path, JSON.stringify(big.spans)); // a path: the harness would hand a buffer over on the page's thread
+    await page.evaluate(() => {
+      const w = window as unknown as { longest: number };
+      w.longest = 0;
+      let last = performance.now();
+      const tick = () => {
+        w.longest = Math.max(w.longest, performance.now() - last);
+        last = performance.now();
+        setTimeout(tick, 10);
+      };
+      tick();
+    });
+    await page.locator('input[type="file"]').setInputFiles(path);
+    await page.waitForURL(`**/upload/${big.id}`);
+    await page.locator(".grid .row").first().waitFor();
+    expect(Number(await page.locator(".grid").getAttribute("aria-rowcount"))).toBe(60_000);
+    expect(await page.evaluate(() => document.getElementsByTagName("*").length)).toBeLessThanOrEqual(2500);
+    console.log(`60,000 spans, ${(statSync(path).size / 1e6).toFixed(0)} MB: the page stood still for ${Math.round(await page.evaluate(() => (window as unknown as { longest: number }).longest))} ms at most`);
+    rmSync(dir, { recursive: true });
+  });
+});
