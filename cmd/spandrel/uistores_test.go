@@ -67,6 +67,7 @@ func TestStoresAnswerTheUIAlike(t *testing.T) {
 		trace + "/skeleton?tags=my_tag_header", trace + "/find?q=orders error", trace + "/find?q=-service~orders",
 		trace + fmt.Sprintf("/spans?ids=%v,%v", spans[len(spans)/2].ID, spans[0].ID),
 		"/tags/keys", "/tags/keys?service=stock.default&prefix=http", "/tags/values?key=http.url", "/tags/values?key=error", "/tags/values?key=operation&service=orders.default",
+		trace + "/events", "/standing?service=orders.default&duration=20000&kind=server&operation=" + operationOf(spans, "orders.default"),
 		"/map", "/services", "/services?service=orders.default&buckets=7", "/errors", "/errors?service=orders.default", "/mesh", "/diff?selErrors=true", "/diff?selMin=5000",
 	} {
 		got := fromDisk(path)
@@ -79,6 +80,86 @@ func TestStoresAnswerTheUIAlike(t *testing.T) {
 	}
 	checkServices(t, spans, fromDisk("/services"))
 	checkErrors(t, spans, fromDisk("/errors"))
+	checkStanding(t, spans, fromDisk)
+	checkEvents(t, spans, id, fromDisk(trace+"/events"))
+}
+
+// checkStanding counts again, over what was written.
+func checkStanding(t *testing.T, spans []spandrel.Span, ask func(string) string) {
+	t.Helper()
+	name := operationOf(spans, "orders.default")
+	seen := make(map[string]bool)
+	var durations []int64
+	for i := range spans {
+		s := &spans[i]
+		key := fmt.Sprint(s.TraceID, s.ID, s.Kind, s.Start)
+		if s.Service() == "orders.default" && s.Name == name && s.Kind == spandrel.KindServer && !seen[key] {
+			durations = append(durations, s.Duration)
+		}
+		seen[key] = true
+	}
+	if len(durations) < 10 {
+		t.Fatalf("only %d spans of %q", len(durations), name)
+	}
+	for _, d := range []int64{0, durations[0], durations[len(durations)/2], 1e12} {
+		var got struct{ Spans, Faster, Same int }
+		text := ask(fmt.Sprintf("/standing?service=orders.default&kind=SERVER&operation=%s&duration=%.3f", name, float64(d)/1000))
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
+			t.Fatal(err)
+		}
+		want := got
+		want.Spans, want.Faster, want.Same = len(durations), 0, 0
+		for _, other := range durations {
+			if other < d {
+				want.Faster++
+			} else if other == d {
+				want.Same++
+			}
+		}
+		if got != want {
+			t.Errorf("duration %d: got %+v, want %+v", d, got, want)
+		}
+	}
+}
+
+// checkEvents wants all events that were written, in order.
+func checkEvents(t *testing.T, spans []spandrel.Span, id spandrel.TraceID, text string) {
+	t.Helper()
+	var got struct {
+		Events []struct {
+			Row  int
+			At   float64
+			Name string
+		}
+		Count int
+	}
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for i := range spans {
+		if spans[i].TraceID == id {
+			want += len(spans[i].Events)
+		}
+	}
+	if got.Count != want || len(got.Events) != want || want == 0 {
+		t.Errorf("got %d events, count %d, want %d", len(got.Events), got.Count, want)
+	}
+	for i := range got.Events {
+		if i > 0 && got.Events[i].At < got.Events[i-1].At {
+			t.Errorf("event %d is before the one before it", i)
+		}
+	}
+}
+
+// operationOf is the name of a server span of the service.
+func operationOf(spans []spandrel.Span, service string) string {
+	for i := range spans {
+		if spans[i].Service() == service && spans[i].Kind == spandrel.KindServer {
+			return spans[i].Name
+		}
+	}
+	return ""
 }
 
 func answer(t *testing.T, server *httptest.Server, path string) string {

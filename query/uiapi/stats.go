@@ -1,9 +1,12 @@
 package uiapi
 
 import (
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 
+	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/query"
 )
 
@@ -49,6 +52,28 @@ func (a *api) errors(r *http.Request, q query.RangeQuery) (*query.ErrorsResult, 
 
 func (a *api) mesh(r *http.Request, q query.RangeQuery) (*query.MeshResult, error) {
 	return a.svc.MeshStats(r.Context(), q)
+}
+
+// standing says where a duration stands among those of its like.
+func (a *api) standing(r *http.Request) (answer, error) {
+	v := r.URL.Query()
+	q := query.StandingQuery{Service: v.Get("service"), Operation: v.Get("operation"), Kind: spandrel.ParseKind(v.Get("kind"))}
+	if q.Service == "" {
+		return answer{}, badParam("service", "is required")
+	}
+	if q.Kind == spandrel.KindNone && v.Get("kind") != "" {
+		return answer{}, badParam("kind", "is no kind of span")
+	}
+	micros, err := strconv.ParseFloat(v.Get("duration"), 64)
+	if err != nil || !(micros >= 0 && micros < math.MaxInt64/1000) {
+		return answer{}, badParam("duration", "is not a number of microseconds")
+	}
+	q.Duration = int64(math.Round(micros * 1000))
+	if q.From, q.To, err = a.rangeOf(v, rangeLookback); err != nil {
+		return answer{}, err
+	}
+	result, err := a.svc.Standing(r.Context(), q)
+	return answer{json: result}, err
 }
 
 // diff says what differs in a selection of traces.

@@ -45,6 +45,7 @@ const (
 	maxExtraTags = 8
 	maxDetails   = 200
 	maxFound     = 100_000
+	maxEvents    = 50_000
 )
 
 // skeleton gives a whole trace in columns.
@@ -171,6 +172,44 @@ func (a *api) find(r *http.Request) (answer, error) {
 		Revision string  `json:"revision"`
 	}{append([]int32{}, rows[:min(len(rows), maxFound)]...), len(rows), fmt.Sprint(revision)}
 	return ans, nil
+}
+
+// events lists the events of a trace's spans.
+func (a *api) events(r *http.Request) (answer, error) {
+	id, err := traceID(r)
+	if err != nil {
+		return answer{}, err
+	}
+	ans, revision, err := a.revision(r, id)
+	if err != nil || ans.same {
+		return ans, err
+	}
+	done, err := a.waitIfLarge(r, revision)
+	if err != nil {
+		return answer{}, err
+	}
+	defer done()
+	events, count, err := a.svc.Events(r.Context(), id, maxEvents)
+	if err != nil {
+		return answer{}, err
+	}
+	list := make([]rowEventJSON, len(events))
+	for i, e := range events {
+		list[i] = rowEventJSON{e.Row, query.Micros(e.At), e.Name, tagsJSON(e.Fields)}
+	}
+	ans.json = struct {
+		Events   []rowEventJSON `json:"events"`
+		Count    int            `json:"count"`
+		Revision string         `json:"revision"`
+	}{list, count, fmt.Sprint(revision)}
+	return ans, nil
+}
+
+type rowEventJSON struct {
+	Row    int32        `json:"row"`
+	At     query.Micros `json:"at"`
+	Name   string       `json:"name"`
+	Fields []tagJSON    `json:"fields,omitempty"`
 }
 
 // download gives a trace in somebody else's form.
