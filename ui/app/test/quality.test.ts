@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 const routes: Record<string, string> = {
-  search: "/search?limit=50", trace: `/trace/${dead.traceId}?span=${dead.id}`, "trace of 10,000": `/trace/${big.id}`, flame: `/trace/${dead.traceId}?view=flame`, graph: `/trace/${dead.traceId}?view=graph`, statistics: `/trace/${dead.traceId}?view=stats`, spans: `/trace/${dead.traceId}?view=spans`,
+  search: "/search?limit=50", trace: `/trace/${dead.traceId}?span=${dead.id}`, "trace of 10,000": `/trace/${big.id}`, flame: `/trace/${dead.traceId}?view=flame`, graph: `/trace/${dead.traceId}?view=graph`, statistics: `/trace/${dead.traceId}?view=stats`, spans: `/trace/${dead.traceId}?view=spans`, logs: `/trace/${dead.traceId}?view=logs`,
   services: "/monitor", service: "/monitor?service=reviews.default", map: "/dependencies", "map as table": "/dependencies?view=table", errors: "/errors", mesh: "/mesh", status: "/status", compare: `/trace/${dead.traceId}...${spans[0]!.traceId}`, files: "/upload", nowhere: "/nowhere",
 };
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -208,7 +208,7 @@ test("39: late spans are offered and merged without losing the place", async () 
 
 test("41: every view opens by its address and shares the selection", async () => {
   await open(`/trace/${id}?view=flame`);
-  for (const [view, name] of [["graph", "Graph"], ["stats", "Statistics"], ["spans", "Spans"]] as const) {
+  for (const [view, name] of [["graph", "Graph"], ["stats", "Statistics"], ["logs", "Logs"], ["spans", "Spans"]] as const) {
     await page.getByRole("tab", { name, exact: true }).click();
     await expect.poll(() => params().get("view")).toBe(view);
   }
@@ -216,6 +216,44 @@ test("41: every view opens by its address and shares the selection", async () =>
   await page.locator(".detail h2").waitFor();
   await page.getByRole("tab", { name: "Timeline" }).click();
   await page.locator(".row.selected").waitFor();
+});
+
+test("41: the logs are all events of the trace in order, found with the trace's find, and open their span", async () => {
+  const events = whole.flatMap((s) => (s.annotations ?? []).map((a) => ({ at: a.timestamp, name: (a as { value?: string }).value })));
+  events.sort((a, b) => a.at - b.at);
+  await open(`/trace/${id}?view=logs`);
+  const lines = page.locator(".table .tbody [role=row]");
+  const names = () => lines.locator("[role=cell]:nth-child(4)").allTextContents();
+  await expect.poll(names).toEqual(events.map((e) => e.name));
+  await page.keyboard.press("Control+b");
+  await page.keyboard.type("service=reviews.default span.kind=server");
+  await expect.poll(names).toEqual(["ss"]);
+  await lines.first().click();
+  await page.locator(".detail h2").waitFor();
+  expect(await page.locator(".detail h2").textContent()).toContain("reviews");
+  expect(await lines.first().getAttribute("class")).toContain("selected");
+  await page.getByRole("button", { name: "Without cr, ss" }).click();
+  await expect.poll(names).toEqual([]);
+  expect(params().get("marks")).toBe("0");
+  await expect.poll(() => params().get("q")).toBeTruthy();
+  await page.reload();
+  await expect.poll(() => page.locator(".panel-fill strong").textContent()).toBe("0 events");
+});
+
+test("41: many events, of which only those in view are in the document", async () => {
+  const t = synthetic(3000, 41);
+  for (const [i, s] of t.spans.entries()) s.annotations = [{ timestamp: s.timestamp!, value: `began ${i}` }, { timestamp: s.timestamp! + 1, value: `went on ${i}` }] as never;
+  await server.zipkin(t.spans);
+  await open(`/trace/${t.id}?view=logs`);
+  await expect.poll(() => page.locator(".panel-fill strong").textContent()).toBe("6,000 events");
+  const table = page.getByRole("table", { name: "Events" });
+  expect(await table.getAttribute("aria-rowcount")).toBe("6001");
+  await table.evaluate((e) => e.scrollTo(0, e.scrollHeight));
+  await expect.poll(() => page.locator(".table .tbody [role=row]").last().getAttribute("aria-rowindex")).toBe("6001");
+  expect(await elements()).toBeLessThanOrEqual(2500);
+  const times = (await (await fetch(`${server.url}/api/ui/v1/traces/${t.id}/events`)).json()) as { events: { at: number; row: number; name: string }[] };
+  expect(times.events.every((e, i) => i === 0 || e.at >= times.events[i - 1]!.at)).toBe(true);
+  expect(new Set(times.events.map((e) => e.name)).size).toBe(6000);
 });
 
 test("51: rows are a treegrid that the keyboard walks", async () => {

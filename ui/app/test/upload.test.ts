@@ -72,6 +72,8 @@ describe("26: a trace that was downloaded is shown as the store shows it", () =>
         const lost = form === "zipkin" ? 0 : 2 | 4; // no flag says "shared" or, in OTLP, "debug"
         const ids = form !== "jaeger"; // Jaeger's ids are unique
         expect(table(got, lost, ids), `${form} of ${id}`).toEqual(table(want, lost, ids));
+        const events = JSON.parse(await get(`/api/ui/v1/traces/${id}/events`)) as { events: object[]; count: number };
+        expect(JSON.parse(JSON.stringify(files.events(want.id)))).toEqual({ events: events.events, count: events.count });
         const rows = [...new Set([0, 1, 2, 3, 4, 5, 6, 7, want.n - 1])].filter((r) => r < want.n);
         const all = [...new Set(rows.map((r) => hex(want.ids[r]!)))];
         const stored = ((await (await fetch(`${server.url}/api/ui/v1/traces/${id}/spans?ids=${all}`)).json()) as { spans: SpanDetail[] }).spans;
@@ -161,7 +163,7 @@ describe("25: in the page", () => {
     await page.locator(".detail table.tags").first().waitFor();
     expect(await page.locator(".detail").textContent()).toContain("1991");
     await page.keyboard.press("Escape");
-    for (const [view, name] of [["stats", "Statistics"], ["spans", "Spans"], ["flame", "Flame graph"], ["graph", "Graph"], ["timeline", "Timeline"]] as const) {
+    for (const [view, name] of [["logs", "Logs"], ["stats", "Statistics"], ["spans", "Spans"], ["flame", "Flame graph"], ["graph", "Graph"], ["timeline", "Timeline"]] as const) {
       await page.getByRole("tab", { name, exact: true }).click();
       if (view !== "timeline") await expect.poll(() => new URL(page.url()).searchParams.get("view")).toBe(view);
       if (view === "stats") {

@@ -22,11 +22,12 @@ const Flame = later(() => import("./flame"));
 const Graph = later(() => import("./graph"));
 const Statistics = later(() => import("./statistics"));
 const SpanTable = later(() => import("./span-table"));
+const Logs = later(() => import("./logs"));
 
-type ViewName = "timeline" | "flame" | "graph" | "stats" | "spans";
-const viewNames: [ViewName, string][] = [["timeline", "Timeline"], ["flame", "Flame graph"], ["graph", "Graph"], ["stats", "Statistics"], ["spans", "Spans"]];
+type ViewName = "timeline" | "flame" | "graph" | "stats" | "spans" | "logs";
+const viewNames: [ViewName, string][] = [["timeline", "Timeline"], ["flame", "Flame graph"], ["graph", "Graph"], ["stats", "Statistics"], ["spans", "Spans"], ["logs", "Logs"]];
 /** Jaeger's names of its views, which it keeps out of the address but others may write. */
-const alias: Record<string, ViewName> = { TraceTimelineViewer: "timeline", TraceFlamegraph: "flame", TraceGraph: "graph", TraceStatistics: "stats", TraceSpansView: "spans", statistics: "stats" };
+const alias: Record<string, ViewName> = { TraceTimelineViewer: "timeline", TraceFlamegraph: "flame", TraceGraph: "graph", TraceStatistics: "stats", TraceSpansView: "spans", TraceLogs: "logs", statistics: "stats" };
 
 export default function Trace({ id, source = stored }: { id: string; source?: Source }) {
   const [model, setModel] = useState<TraceModel | null>(null);
@@ -159,6 +160,7 @@ function Opened({ model }: { model: TraceModel }) {
           {view === "graph" && <Graph model={model} version={version} />}
           {view === "stats" && <Statistics model={model} />}
           {view === "spans" && <SpanTable model={model} version={version} />}
+          {view === "logs" && <Logs model={model} version={version} />}
         </div>
         {detail}
       </div>
@@ -372,7 +374,7 @@ function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
       const scroll = (d: number) => scrollers.forEach((s) => s.scroll(d * rowHeight * (far ? 10 : 3)));
       const found = model.foundBits ? Array.from(model.found!) : [];
       const visible = () => Array.from(model.layout.rows).filter((r) => r >= 0);
-      if (performance.now() - afterV < 1500 && /^[1-5]$/.test(e.key)) {
+      if (performance.now() - afterV < 1500 && /^[1-6]$/.test(e.key)) {
         afterV = -Infinity;
         return setView(viewNames[Number(e.key) - 1]![0]);
       }
