@@ -196,7 +196,7 @@ const keys: [string, string][] = [
   ["/", "find"], ["Ctrl K", "go to the trace id field"], ["g e · g s · g m · g r · g h · g i", "Explore · Services · Map · Errors · Mesh · Status"], ["?", "this list"],
   ["In a trace", ""],
   ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c", "critical path"],
-  ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"],
+  ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"], ["r · Shift R", "show the selected span as the root · the whole trace"],
   ["] · [", "collapse · expand all"], ["p · o", "collapse · expand one level"], ["Ctrl B", "find"], ["Esc", "clear, close"], ["v, then 1…6", "timeline, flame graph, graph, statistics, spans, logs"],
   ["y · Shift Y", "copy a link to the span · the trace id"],
   ["In the tree", ""], ["↑ ↓ Home End PgUp PgDn", "move between rows"], ["→ ←", "expand, collapse, to the parent"], ["Enter", "details"],

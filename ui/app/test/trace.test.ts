@@ -256,6 +256,59 @@ test("41: many events, of which only those in view are in the document", async (
   expect(new Set(times.events.map((e) => e.name)).size).toBe(6000);
 });
 
+test("a span can be shown as the root: rows, errors, times and finds are of the part, by address, and one key goes back", async () => {
+  const parent = (i: number) => Math.floor((i - 1) / 7);
+  const below = (root: number) => big.spans.map((_, i) => i).filter((i) => { for (let at = i; at >= root; at = parent(at)) if (at === root) return true; return false; });
+  const part = below(3), errors = part.filter((i) => i % 997 === 996).length;
+  expect(errors).toBeGreaterThan(0);
+  await open(`/trace/${big.id}?fold=none&span=${big.spans[3]!.id}`);
+  await page.locator(".row.selected").waitFor();
+  await page.keyboard.press("r");
+  expect(await count()).toBe(part.length);
+  await expect.poll(() => params().get("root")).toBe(big.spans[3]!.id);
+  expect(await page.locator(".error-jump").textContent()).toContain(`${errors} errors`);
+  expect(await page.locator(".trace-head").textContent()).toContain(`${part.length.toLocaleString("en")} spans`);
+  await expect.poll(() => page.locator(".ruler .last").textContent()).toBe(await page.locator(".row .took").first().textContent()); // the span is the whole width
+  const wanted = big.spans.filter((s, i) => part.includes(i) && Number((s.tags as Record<string, string>).number) > 9000).length;
+  await page.keyboard.press("Control+b");
+  await page.keyboard.type("number>9000 ");
+  await expect.poll(() => page.locator(".found").first().textContent()).toContain(`${wanted} match`);
+  await page.keyboard.press("Enter");
+  await page.locator(".detail table.tags").first().waitFor();
+  await expect.poll(() => part.map((i) => big.spans[i]!.id).includes(params().get("span")!)).toBe(true);
+  for (const view of ["spans", "logs", "flame", "graph", "stats"]) {
+    await page.goto(`${server.url}/trace/${big.id}?fold=none&root=${big.spans[3]!.id}&view=${view}`);
+    await page.locator(".table, canvas, .graph-view").first().waitFor();
+    if (view === "spans") expect(await page.locator(".table").getAttribute("aria-rowcount")).toBe(String(part.length + 1));
+  }
+  await page.goto(`${server.url}/trace/${big.id}?fold=none&root=${big.spans[3]!.id}&span=${big.spans[22]!.id}`);
+  await page.locator(".row.selected").waitFor();
+  expect(await count()).toBe(part.length);
+  await page.getByRole("button", { name: "Show the whole trace" }).click();
+  expect(await count()).toBe(10_000);
+  expect(params().get("span")).toBe(big.spans[22]!.id);
+  await page.getByRole("button", { name: "Show as root" }).click();
+  expect(await count()).toBe(below(22).length);
+  await page.keyboard.press("Shift+R");
+  expect(await count()).toBe(10_000);
+  await expect.poll(() => params().get("root")).toBeNull();
+});
+
+test("late spans come into the part that is shown", async () => {
+  const t = synthetic(50, 78);
+  await server.zipkin(t.spans.slice(0, 15));
+  await open(`/trace/${t.id}?fold=none&root=${t.spans[2]!.id}`);
+  await page.locator(".grid .row").first().waitFor();
+  expect(await count()).toBe(1); // 15 to 21 are its children
+  await server.zipkin(t.spans.slice(15));
+  const late = page.getByRole("button", { name: /35 late spans/ });
+  await late.waitFor({ timeout: 8000 });
+  await late.click();
+  expect(await count()).toBe(8);
+  await page.getByRole("button", { name: "Show the whole trace" }).click();
+  expect(await count()).toBe(50);
+});
+
 test("51: rows are a treegrid that the keyboard walks", async () => {
   await open(`/trace/${id}`);
   await grid().focus();

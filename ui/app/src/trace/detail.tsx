@@ -101,6 +101,11 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
             <Icon name="link" /> Copy link
           </button>
         )}
+        {model.selectedShown > 0 && model.t.size[model.selectedShown]! > 1 && (
+          <button type="button" title="Show only this span and what is below it, as if it were the trace (r)" onClick={() => model.reroot(model.selectedShown)}>
+            <Icon name="down" /> Show as root
+          </button>
+        )}
         <button type="button" onClick={() => void copyText(JSON.stringify(s, null, 2))}>
           <Icon name="copy" /> Copy JSON
         </button>

@@ -16,6 +16,7 @@ import { Minimap, Ruler } from "./minimap";
 import { TraceModel } from "./model";
 import { mostlyPairs } from "./rows";
 import { rowText } from "./names";
+import { hex, rowsOf } from "./skeleton";
 import type { LoadedTrace, Source } from "./source";
 
 const Flame = later(() => import("./flame"));
@@ -82,6 +83,11 @@ function readState(m: TraceModel, q: URLSearchParams) {
     m.hops = fold.split(",").includes("hops") && !!m.t.pair;
     m.similar = fold.split(",").includes("similar");
   }
+  const root = q.get("root");
+  if (root) {
+    const row = rowsOf(m.t, root)[0];
+    if (row !== undefined) m.reroot(row);
+  }
   if (q.get("cp") === "0") m.critical = false;
   if (q.get("skew") === "adjusted") m.adjusted = true;
   m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: q.get("only") === "errors", service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
@@ -118,6 +124,7 @@ function writeState(m: TraceModel) {
     q: m.filter.q || null,
     span: m.selected >= 0 ? m.spanID(m.selected) : null,
     uiFind: null,
+    root: m.root >= 0 ? hex(m.all.views[m.root]!) : null,
     x: folded.length <= 300 ? folded.join(".") || null : null,
   });
 }
@@ -236,6 +243,11 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
         ) : (
           <span className="dim">no errors</span>
         )}
+        {model.root >= 0 && (
+          <button type="button" className="chip" title="Only this span and what is below it is shown. Show the whole trace (Shift R)" onClick={() => model.reroot(-1)}>
+            part of a trace of {plural(model.all.n, "span")} <Icon name="close" label="Show the whole trace" />
+          </button>
+        )}
         {t.orphans > 0 && (
           <span className="chip warn" title="Spans name a parent that is not stored (yet)">
             incomplete: {plural(t.orphans, "parent")} missing
@@ -243,7 +255,7 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
         )}
         {late.next && (
           <button type="button" className="primary small" onClick={late.take}>
-            +{plural(late.next.trace.n - t.n, "late span")}: show
+            +{plural(late.next.trace.n - model.all.n, "late span")}: show
           </button>
         )}
         {t.shift && (
@@ -274,7 +286,7 @@ function useLateSpans(model: TraceModel): Late {
         (l) => {
           if (!l) return;
           etag = l.etag;
-          if (l.trace.n !== model.t.n) setNext(l);
+          if (l.trace.n !== model.all.n) setNext(l);
         },
         () => {}, // the next turn asks again
       );
@@ -392,6 +404,7 @@ function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
         c: () => model.set(() => (model.critical = !model.critical)),
         i: () => void model.step([...new Set(Array.from(model.criticalPath.row))].sort((x, y) => x - y), 1),
         "0": () => model.setZoom(0, model.whole().to),
+        r: () => (far ? model.root >= 0 && model.reroot(-1) : model.selectedShown > 0 && model.reroot(model.selectedShown)),
         z: () => model.selected >= 0 && model.setZoom(model.from(model.selected), model.from(model.selected) + Math.max(model.t.took[model.selected]!, 1)),
         v: () => void (afterV = performance.now()),
         y: () => void copyText(far ? model.t.id : location.href),

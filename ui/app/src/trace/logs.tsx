@@ -30,7 +30,7 @@ export default function Logs({ model, version }: { model: TraceModel; version: n
     { key: "fields", label: "Fields", width: "minmax(100px, 2fr)", by: (e) => fieldsText(e.fields), cell: (e) => <bdi className="dim" title={fieldsText(e.fields)}>{fieldsText(e.fields).slice(0, 400)}</bdi>, wideOnly: true },
   ];
   const rows = useMemo(() => {
-    const all = (data?.events ?? []).filter((e) => e.row < t.n && (marks || !isMark(e)) && (!model.filter.q || !model.foundBits || model.foundBits[e.row]) && (!model.filter.errors || t.flags[e.row]! & ERROR));
+    const all = model.eventsOf(data?.events ?? []).filter((e) => e.row < t.n && (marks || !isMark(e)) && (!model.filter.q || !model.foundBits || model.foundBits[e.row]) && (!model.filter.errors || t.flags[e.row]! & ERROR));
     return sorted(all, columns, sort);
   }, [data, t, sort, marks, model.foundBits, model.filter.q, model.filter.errors, model.adjusted, version]);
   const ids = useMemo(() => new Map(rows.map((e, i) => [e, String(i)])), [rows]);

@@ -5,14 +5,18 @@ import { criticalPath, type Path } from "./critical";
 import { stored } from "./load";
 import { collapseAll, collapseLevel, errorRows, hiddenHalves, indexOf, type Layout, layout, mostlyPairs, reveal, standsFor } from "./rows";
 import { ERROR, hex, rowsOf, type Skeleton } from "./skeleton";
-import type { LoadedTrace, Source } from "./source";
+import type { LoadedTrace, Source, TraceEvent } from "./source";
+import { subtree } from "./subtree";
 
 export interface Zoom { from: number; to: number } // µs after the trace's start
 
 export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; service: string; min: number }
 
 export class TraceModel {
-  t: Skeleton;
+  all: Skeleton;
+  t: Skeleton; // what is shown: all, or the part below the root
+  root = -1; // row of all, −1: all is shown
+  before = 0; // µs from the start of all to that of what is shown
   etag: string;
   colors: string[];
   hops: boolean;
@@ -24,7 +28,8 @@ export class TraceModel {
   openGroups = new Set<number>();
   zoom: Zoom;
   selected = -1;
-  found: Uint32Array | null = null; // rows that the query found
+  private foundAll: ArrayLike<number> | null = null; // rows of all that the query found
+  found: Uint32Array | null = null; // those that are shown
   foundBits: Uint8Array | null = null;
   findError = "";
   finding = false;
@@ -37,9 +42,9 @@ export class TraceModel {
   private find: AbortController | null = null;
 
   constructor(loaded: LoadedTrace, readonly source: Source = stored) {
-    this.t = loaded.trace;
+    this.t = this.all = loaded.trace;
     this.etag = loaded.etag;
-    this.colors = serviceColors(this.t.services);
+    this.colors = this.colorsOf();
     this.hops = mostlyPairs(this.t);
     this.collapsed = new Uint8Array(this.t.n);
     this.zoom = this.whole();
@@ -169,7 +174,7 @@ export class TraceModel {
     this.findError = "";
     if (!q.trim()) {
       this.finding = false;
-      return this.set(() => ((this.found = null), (this.foundBits = null)));
+      return this.set(() => this.note(null));
     }
     const abort = (this.find = new AbortController());
     this.finding = true;
@@ -178,17 +183,12 @@ export class TraceModel {
       const rows = await this.source.find(this.t.id, q, abort.signal);
       if (abort.signal.aborted) return;
       this.finding = false;
-      this.set(() => {
-        this.found = Uint32Array.from(rows);
-        this.foundBits = new Uint8Array(this.t.n);
-        for (const r of rows) if (r < this.t.n) this.foundBits[r] = 1;
-      });
+      this.set(() => this.note(rows));
     } catch (e) {
       if (abort.signal.aborted) return;
       this.finding = false;
       this.set(() => {
-        this.found = null;
-        this.foundBits = null;
+        this.note(null);
         this.findError = (e as Error).message;
       });
     }
@@ -196,30 +196,76 @@ export class TraceModel {
 
   /** Takes the trace with its late spans, keeping what is selected and folded. */
   update(loaded: LoadedTrace) {
-    const old = this.t;
-    const wasWhole = this.zoom.from === 0 && this.zoom.to === this.whole().to;
-    const folded: string[] = [];
-    for (let r = 0; r < old.n; r++) if (this.collapsed[r]) folded.push(hex(old.views[r]!));
-    const selected = this.selected >= 0 ? hex(old.views[this.selected]!) : "";
-    this.t = loaded.trace;
-    this.etag = loaded.etag;
+    const old = this.t, root = this.root < 0 ? "" : hex(this.all.views[this.root]!);
     const rows = new Map<bigint, number>();
-    for (let r = 0; r < this.t.n; r++) rows.set(this.t.views[r]!, r);
-    this.collapsed = new Uint8Array(this.t.n);
-    for (const id of folded) {
-      const r = rows.get(BigInt("0x" + id));
-      if (r !== undefined) this.collapsed[r] = 1;
-    }
-    this.selected = selected ? (rows.get(BigInt("0x" + selected)) ?? -1) : -1;
-    this.openGroups.clear();
-    this.colors = serviceColors(this.t.services);
-    this.errorRows = errorRows(this.t);
-    this.path = null;
-    if (wasWhole) this.zoom = this.whole();
-    this.relayout();
-    this.changed();
+    for (let r = 0; r < loaded.trace.n; r++) rows.set(loaded.trace.views[r]!, r);
+    const rowOf = (view: bigint) => rows.get(view) ?? -1;
+    this.etag = loaded.etag;
+    const wasWhole = this.zoom.from === 0 && this.zoom.to === this.whole().to;
+    this.take(loaded.trace, root ? rowOf(BigInt("0x" + root)) : -1, (r) => rowOf(old.views[r]!), !wasWhole);
     if (this.filter.q) void this.search(this.filter.q);
   }
+
+  /** Shows a span and what is below it as if that were the trace; −1: the whole again. */
+  reroot(row: number) {
+    const offset = this.offset;
+    this.take(this.all, row < 0 ? -1 : row + offset, (r) => r + offset, false);
+  }
+
+  /** Takes a trace and which part of it is shown. `moved` finds the rows of what was shown in it. */
+  private take(all: Skeleton, root: number, moved: (r: number) => number, keepZoom: boolean) {
+    const old = this.t, folded = this.collapsed, selected = this.selected;
+    this.all = all;
+    this.root = root;
+    const part = root < 0 ? { t: all, before: 0 } : subtree(all, root);
+    this.t = part.t;
+    this.before = part.before;
+    const here = (r: number) => {
+      const k = moved(r) - this.offset;
+      return k >= 0 && k < this.t.n ? k : -1;
+    };
+    this.collapsed = new Uint8Array(this.t.n);
+    for (let r = 0; r < old.n; r++) if (folded[r] && here(r) >= 0) this.collapsed[here(r)] = 1;
+    this.selected = selected >= 0 ? here(selected) : -1;
+    this.openGroups.clear();
+    this.colors = this.colorsOf();
+    this.errorRows = errorRows(this.t);
+    this.path = null;
+    this.note(this.foundAll);
+    if (!keepZoom) this.zoom = this.whole();
+    this.relayout();
+    this.changed();
+  }
+
+  /** Where the rows that are shown begin in those of the whole trace. */
+  get offset() {
+    return Math.max(0, this.root);
+  }
+
+  /** Colours are those of the whole trace, whatever part is shown. */
+  private colorsOf(): string[] {
+    const of = serviceColors(this.all.services);
+    if (this.t === this.all) return of;
+    const by = new Map(this.all.services.map((s, i) => [s, of[i]!]));
+    return this.t.services.map((s) => by.get(s)!);
+  }
+
+  /** Takes which rows of the whole trace were found. */
+  private note(rows: ArrayLike<number> | null) {
+    this.foundAll = rows;
+    this.found = this.foundBits = null;
+    if (!rows) return;
+    const { offset, t } = this;
+    this.found = Uint32Array.from(rows).map((r) => r - offset).filter((r) => r < t.n); // those before wrap round
+    this.foundBits = new Uint8Array(t.n);
+    for (const r of this.found) this.foundBits[r] = 1;
+  }
+
+  /** The part that is shown of a skeleton like the whole one. */
+  part = (all: Skeleton): Skeleton => (this.root < 0 ? all : subtree(all, this.root).t);
+
+  /** The events of the part that is shown. */
+  eventsOf = (all: TraceEvent[]): TraceEvent[] => (this.root < 0 ? all : all.filter((e) => e.row >= this.root && e.row < this.root + this.t.n).map((e) => ({ ...e, row: e.row - this.root, at: e.at - this.before })));
 
   setAdjusted(on: boolean) {
     this.path = null;

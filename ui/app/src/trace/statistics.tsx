@@ -26,7 +26,7 @@ export default function Statistics({ model }: { model: TraceModel }) {
     model.source.withTag(model.t.id, by, abort.signal).then((t) => setTagged({ by, t }), (e: Error) => !abort.signal.aborted && setError(e instanceof ApiError ? e : new ApiError(0, e.message)));
     return () => abort.abort();
   }, [by, model.t]);
-  const t = known ? model.t : tagged?.by === by ? tagged.t : null;
+  const t = known ? model.t : tagged?.by === by ? model.part(tagged.t) : null;
   const rows = useMemo(() => {
     if (!t) return [];
     const k = kind ? t.kinds.indexOf(kind) : -1;

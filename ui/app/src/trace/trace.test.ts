@@ -3,8 +3,9 @@ import { criticalPath } from "./critical";
 import { skeleton, twoHops } from "./fixture";
 import { rowText } from "./names";
 import { collapseAll, collapseLevel, errorRows, indexOf, layout, mostlyPairs, reveal, type Shown } from "./rows";
-import { decode, rowsOf } from "./skeleton";
+import { decode, hex, rowsOf, text } from "./skeleton";
 import { keyOf, percentile, selfTimes, statistics } from "./stats";
+import { subtree } from "./subtree";
 
 const shown = (n: number, part: Partial<Shown> = {}): Shown => ({ hops: false, similar: false, collapsed: new Uint8Array(n), openGroups: new Set(), keep: null, ...part });
 
@@ -120,4 +121,19 @@ test("a skeleton is read without copying, and anything else is refused", () => {
   expect(rowsOf(t, "FF")).toEqual([0]);
   expect(rowsOf(t, "zz")).toEqual([]);
   expect(() => decode(new ArrayBuffer(64))).toThrow("load the page again");
+});
+
+test("a subtree is a trace of its own", () => {
+  const all = twoHops();
+  const { t, before } = subtree(all, 1);
+  expect(before).toBe(5);
+  expect([t.n, t.roots, t.orphans, t.duration, t.start, t.errors, t.depth]).toEqual([4, 1, 0, 90, all.start + 5, 1, 2]);
+  expect(Array.from(t.parent as Int32Array)).toEqual([-1, 0, 1, 0]);
+  expect(Array.from(t.from as Float64Array)).toEqual([0, 15, 20, 70]);
+  expect(Array.from(t.pair as Int32Array)).toEqual([-1, 2, 1, -1]); // the gateway's half is not there
+  expect(Array.from({ length: 4 }, (_, r) => t.services[t.service[r]!])).toEqual(["page", "page", "reviews", "page"]);
+  expect(text(t, "response", 3)).toBe("URX,UF");
+  expect(hex(t.views[0]!)).toBe(hex(all.views[1]!));
+  const leaf = subtree(all, 4).t;
+  expect([leaf.n, leaf.duration, leaf.services]).toEqual([1, 10, ["page"]]);
 });
