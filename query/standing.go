@@ -7,6 +7,9 @@ import (
 	"github.com/spandrel/spandrel/storage"
 )
 
+// standingSpans bounds the spans that are looked at for one: people ask often.
+const standingSpans = 500_000
+
 // StandingQuery asks where a span's duration stands among those of its like.
 type StandingQuery struct {
 	From, To           int64 // of spans' starts, inclusive
@@ -31,7 +34,7 @@ type Standing struct {
 func (s *Service) Standing(ctx context.Context, q StandingQuery) (*Standing, error) {
 	var out Standing
 	var all Histogram
-	info, err := s.scan(ctx, storage.ScanRange{From: q.From, To: q.To, MaxSpans: statsSpans}, storage.Outline{}, func(int64) {}, func(span *spandrel.Span) {
+	info, err := s.scan(ctx, storage.ScanRange{From: q.From, To: q.To, MaxSpans: standingSpans}, storage.Outline{}, func(int64) {}, func(span *spandrel.Span) {
 		if span.Name != q.Operation || span.Kind != q.Kind || span.Service() != q.Service {
 			return
 		}

@@ -309,6 +309,26 @@ test("late spans come into the part that is shown", async () => {
   expect(await count()).toBe(50);
 });
 
+test("details say how the duration stands among spans of the same kind, asked when one stays", async () => {
+  const asked: string[] = [];
+  await open(`/trace/${id}?fold=none`);
+  page.on("request", (r) => r.url().includes("/standing?") && asked.push(r.url()));
+  const like = (s: (typeof spans)[number]) => [...spans, ...recorded("shared-context")].filter((o) => o.name === s.name && o.kind === s.kind && JSON.stringify(o.localEndpoint).includes(`"${(s.localEndpoint as { serviceName: string }).serviceName}"`));
+  const server_ = whole.find((s) => s.kind === "SERVER" && like(s).length > 20)!;
+  const others = like(server_).length - 1, faster = like(server_).filter((o) => (o.duration as number) < (server_.duration as number)).length;
+  for (const s of whole.slice(0, 4)) {
+    await page.keyboard.press("f"); // stepping on asks nothing
+    void s;
+  }
+  await page.goto(`${page.url().split("?")[0]}?fold=none&span=${server_.id}`);
+  await expect.poll(() => page.locator(".standing").textContent()).toContain("within half an hour");
+  const text = (await page.locator(".standing").textContent())!;
+  expect(text).toContain(`of ${others} like it`.replace(/^of (\d+)/, faster === others ? "all $1" : "of $1"));
+  const share = /slower than ([\d.]+) %/.exec(text);
+  if (share) expect(Math.abs(Number(share[1]) - (100 * faster) / others)).toBeLessThanOrEqual(0.5);
+  expect(asked.length).toBe(1);
+});
+
 test("51: rows are a treegrid that the keyboard walks", async () => {
   await open(`/trace/${id}`);
   await grid().focus();

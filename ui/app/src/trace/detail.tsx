@@ -1,7 +1,7 @@
 // Everything about the selected span, fetched when it is selected. A folded hop
 // shows both halves.
 import { useEffect, useMemo, useState } from "react";
-import { type SpanDetail, type Tag, useAnswer } from "../api";
+import { type SpanDetail, type Tag, useAnswer, useJson } from "../api";
 import { duration, goDuration } from "../format";
 import { Copy, copyText, Flags, Icon, Link, Service, Status, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
@@ -10,6 +10,7 @@ import { base } from "../router";
 import type { TraceModel } from "./model";
 import { serverOf } from "./names";
 import { hex, rowsOf } from "./skeleton";
+import { halfWindow, type Standing, standingText } from "./standing";
 
 /** Longer values are cut until asked for. */
 const longest = 4096;
@@ -83,6 +84,7 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
         </span>
         <span className="dim">{s.kind}</span>
       </p>
+      {model.source.path === "trace" && <StandingLine key={s.view} span={s} />}
       {splitFlags(response).map((f) => (
         <p key={f} className="explain">
           <strong>{f}</strong> {flags[f] ? `${flags[f].short}. ${flags[f].hint}` : "is not a flag known here."}
@@ -169,6 +171,22 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** How the span's duration stands among those of its like. The store counts many for it, so it is asked only when somebody stays. */
+function StandingLine({ span: s }: { span: SpanDetail }) {
+  const [stays, set] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => set(true), 350);
+    return () => clearTimeout(timer);
+  }, []);
+  const q = new URLSearchParams({ service: s.service, operation: s.operation, kind: s.kind ?? "", duration: String(s.duration), start: String(Math.max(0, s.start - halfWindow)), end: String(s.start + halfWindow) });
+  const { data } = useJson<Standing>(stays ? `standing?${q}` : null);
+  return (
+    <p className="standing dim" role="status">
+      {data ? standingText(data) : "\u00a0"}
+    </p>
   );
 }
 

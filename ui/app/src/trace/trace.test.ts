@@ -5,6 +5,7 @@ import { rowText } from "./names";
 import { collapseAll, collapseLevel, errorRows, indexOf, layout, mostlyPairs, reveal, type Shown } from "./rows";
 import { decode, hex, rowsOf, text } from "./skeleton";
 import { keyOf, percentile, selfTimes, statistics } from "./stats";
+import { type Standing, standingText } from "./standing";
 import { subtree } from "./subtree";
 
 const shown = (n: number, part: Partial<Shown> = {}): Shown => ({ hops: false, similar: false, collapsed: new Uint8Array(n), openGroups: new Set(), keep: null, ...part });
@@ -136,4 +137,15 @@ test("a subtree is a trace of its own", () => {
   expect(hex(t.views[0]!)).toBe(hex(all.views[1]!));
   const leaf = subtree(all, 4).t;
   expect([leaf.n, leaf.duration, leaf.services]).toEqual([1, 10, ["page"]]);
+});
+
+test("where a duration stands is never rounded to what it is not", () => {
+  const say = (spans: number, faster: number, same = 1, complete = true) => standingText({ spans, faster, same, p50: 1000, p95: 2000, scan: { spans: 500, from: 0, complete } } satisfies Standing);
+  expect(say(1205, 1120)).toBe("slower than 93 % of 1,204 like it within half an hour: p50 1 ms, p95 2 ms");
+  expect(say(10_001, 9999)).toContain("slower than 99.99 % of");
+  expect(say(10_001, 1)).toContain("slower than 0.01 % of");
+  expect(say(11, 10)).toContain("slower than all 10 like it");
+  expect(say(11, 0)).toContain("slower than none of 10 like it");
+  expect(say(1, 0)).toBe("no other span like it within half an hour");
+  expect(say(10, 4, 0, false)).toContain("40 % of 10 like it within half an hour (of the 500 spans looked at)");
 });
