@@ -207,11 +207,11 @@ export function useThemeTurn(): number {
   const [n, set] = useState(0);
   useEffect(() => {
     const turn = () => set((x) => x + 1);
-    const system = matchMedia("(prefers-color-scheme: dark)");
-    system.addEventListener("change", turn);
+    const system = [matchMedia("(prefers-color-scheme: dark)"), matchMedia("(forced-colors: active)")];
+    for (const s of system) s.addEventListener("change", turn);
     const watch = new MutationObserver(turn);
     watch.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    return () => (system.removeEventListener("change", turn), watch.disconnect());
+    return () => (system.forEach((s) => s.removeEventListener("change", turn)), watch.disconnect());
   }, []);
   return n;
 }

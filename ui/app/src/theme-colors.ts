@@ -29,12 +29,13 @@ let probedFor = "";
 
 /** A colour token of the style sheet, such as "--error", as a value for canvas. */
 export function token(name: string): string {
-  const mode = (document.documentElement.dataset.theme ?? "") + matchMedia("(prefers-color-scheme: dark)").matches;
+  const mode = (document.documentElement.dataset.theme ?? "") + matchMedia("(prefers-color-scheme: dark)").matches + matchMedia("(forced-colors: active)").matches;
   if (mode !== probedFor) (probes.clear(), (probedFor = mode));
   const known = probes.get(name);
   if (known) return known;
   const el = document.createElement("i");
   el.style.color = `var(${name})`;
+  el.style.setProperty("forced-color-adjust", "none"); // else every token would be the text's colour
   document.body.append(el);
   const value = getComputedStyle(el).color;
   el.remove();

@@ -8,7 +8,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, openPage, recorded, repo, type Server, startServer, synthetic } from "./harness";
+import { artifacts, launch, openPage, recorded, repo, type Server, startServer, synthetic } from "./harness";
 
 let server: Server, browser: Browser;
 const spans = recorded("bookinfo");
@@ -67,6 +67,93 @@ describe("50, 55, 56: every route", () => {
       }
     }
     await page.context().close();
+  }, 120_000);
+});
+
+describe("52: what the reader asked of every page is honoured", () => {
+  for (const colorScheme of ["light", "dark"] as const)
+    test(`forced colours, ${colorScheme}`, async () => {
+      const { page, problems } = await openPage(browser, server, { forcedColors: "active", colorScheme });
+      /** Colours as numbers, whatever way they are written in. */
+      const see = () =>
+        page.evaluate(() => {
+          const c = document.createElement("canvas").getContext("2d", { willReadFrequently: true })!;
+          const rgb = (color: string) => {
+            c.clearRect(0, 0, 1, 1);
+            c.fillStyle = color;
+            c.fillRect(0, 0, 1, 1);
+            return [...c.getImageData(0, 0, 1, 1).data.slice(0, 3)].join();
+          };
+          const of = (selector: string) => {
+            const e = document.querySelector(selector);
+            return e ? { color: rgb(getComputedStyle(e).color), background: rgb(getComputedStyle(e).backgroundColor) } : null;
+          };
+          const probe = document.createElement("i");
+          document.body.append(probe);
+          const system = (name: string) => ((probe.style.cssText = `forced-color-adjust: none; color: ${name}`), rgb(getComputedStyle(probe).color));
+          const all = { canvas: system("Canvas"), text: system("CanvasText"), highlight: system("Highlight"), highlightText: system("HighlightText"), body: of("body"), tab: of('.tabs [aria-selected="true"]'), otherTab: of('.tabs [aria-selected="false"]'), pressed: of('button[aria-pressed="true"]'), primary: of(".primary"), swatch: of(".row .swatch"), toggle: "", stripes: [] as string[] };
+          probe.remove();
+          const toggle = document.querySelector(".row .toggle.open");
+          if (toggle) all.toggle = getComputedStyle(toggle, "::before").borderLeftColor;
+          // what is painted behind the rows' labels: right of all bars
+          const bars = document.querySelector<HTMLCanvasElement>("canvas.bars");
+          if (bars) {
+            const copy = document.createElement("canvas");
+            copy.width = bars.width;
+            copy.height = bars.height;
+            const g = copy.getContext("2d", { willReadFrequently: true })!;
+            g.fillStyle = getComputedStyle(document.body).backgroundColor;
+            g.fillRect(0, 0, copy.width, copy.height);
+            g.drawImage(bars, 0, 0);
+            for (let line = 1; line < 7; line++) all.stripes.push([...g.getImageData(copy.width - 10, line * 26 + 3, 1, 1).data.slice(0, 3)].join());
+          }
+          return all;
+        });
+      await page.goto(`${server.url}/trace/${big.id}?fold=none`);
+      await page.locator(".grid .row").first().waitFor();
+      const t = await see();
+      expect(t.body).toEqual({ color: t.text, background: t.canvas });
+      expect(t.text).not.toBe(t.canvas);
+      expect(new Set(t.stripes)).toEqual(new Set([t.canvas])); // the rows' text is readable on what is painted
+      expect(t.tab).toEqual({ color: t.highlightText, background: t.highlight }); // which is chosen is seen
+      expect(t.pressed).toEqual(t.tab);
+      expect(t.otherTab!.background).not.toBe(t.highlight);
+      expect([t.canvas, t.text]).not.toContain(t.swatch!.background); // services keep their colours
+      expect(t.toggle).toBe("rgba(0, 0, 0, 0)"); // a triangle, not a square
+      await page.screenshot({ path: artifacts(`forced-colors-trace-${colorScheme}.png`) });
+      for (const name of ["search", "trace", "statistics", "flame", "map", "errors", "mesh", "files"]) {
+        await page.goto(server.url + routes[name]);
+        await page.waitForFunction(() => !document.querySelector(".loading") && document.querySelector("main")?.children.length);
+        await page.waitForLoadState("networkidle", { timeout: 1500 }).catch(() => {});
+        const s = await see();
+        for (const part of [s.primary, s.tab, s.pressed, s.body]) if (part) expect.soft(part.color, name).not.toBe(part.background);
+        await page.screenshot({ path: artifacts(`forced-colors-${name}-${colorScheme}.png`) });
+      }
+      expect(problems).toEqual([]);
+      await page.context().close();
+    });
+
+  test("motion is for those who do not mind it", async () => {
+    for (const [reducedMotion, moves] of [["reduce", false], ["no-preference", true]] as const) {
+      const { page } = await openPage(browser, server, { reducedMotion });
+      let moving: string[] = [];
+      for (const [name, path] of Object.entries(routes)) {
+        await page.goto(server.url + path);
+        await page.waitForFunction(() => !document.querySelector(".loading") && document.querySelector("main")?.children.length);
+        const found = await page.evaluate(() =>
+          [...document.querySelectorAll("*")].filter((e) => {
+            const s = getComputedStyle(e);
+            return /[1-9]/.test(s.transitionDuration) || s.animationName !== "none" || s.scrollBehavior === "smooth";
+          }).map((e) => e.tagName),
+        );
+        moving = [...moving, ...found.map((f) => `${name}: ${f}`)];
+        expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+        if (moves && moving.length) break;
+      }
+      if (moves) expect(moving.length).toBeGreaterThan(0); // the test would see motion
+      else expect(moving).toEqual([]);
+      await page.context().close();
+    }
   }, 120_000);
 });
 
