@@ -166,6 +166,7 @@ describe("12: addresses of old", () => {
     ["deep-dependencies", "service=a&operation=b", "dependencies?focus=a"],
     ["zipkin", "", "search"],
     ["zipkin/traces/00AB", "", "trace/00ab"],
+    ["zipkin/traceViewer", "", "upload"],
     ["zipkin", "serviceName=s&lookback=15m&endTs=1000000&annotationQuery=error and http.method=POST&minDuration=500", "search?start=100000000&end=1000000000&lookback=custom&service=s&minDuration=500us&q=error+http.method%3DPOST"],
     ["zipkin/dependency", "startTime=5&endTime=9", "dependencies?start=5000&end=9000&lookback=custom"],
     ["zipkin/nonsense", "", null],

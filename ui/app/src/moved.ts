@@ -24,6 +24,7 @@ export function moved(path: string, q: URLSearchParams): string | null {
 function lens(path: string, q: URLSearchParams): string | null {
   const trace = /^traces?\/([0-9a-fA-F]+)$/.exec(path);
   if (trace) return "trace/" + trace[1]!.toLowerCase();
+  if (path === "traceViewer") return "upload";
   const to = new URLSearchParams();
   const micros = (k: string) => (/^\d{1,14}$/.test(q.get(k) ?? "") ? Number(q.get(k)) * 1000 : null);
   const put = (k: string, v: string | number | null | undefined) => v !== null && v !== undefined && v !== "" && to.set(k, String(v));

@@ -1,6 +1,6 @@
 // Criteria 25 and 26: files are opened in the browser and shown as the store
 // would show them; what was downloaded comes back as it was.
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SpanDetail } from "../src/api";
 import { Files } from "../src/local/files";
 import { decode, hex, type Skeleton, text } from "../src/trace/skeleton";
-import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+import { launch, openPage, recorded, serious, type Server, startServer, synthetic } from "./harness";
 
 let server: Server, browser: Browser, page: Page, problems: string[];
 const bookinfo = recorded("bookinfo"), shared = recorded("shared-context"), torn = recorded("broken-propagation");
@@ -134,14 +134,11 @@ describe("25: in the page", () => {
     ];
     for (const [name, content] of some) {
       await choose(file(name, content));
-      if (name === "jaeger.json") await page.waitForURL(`**/upload/${id}`);
-      else {
-        await page.getByText("1 trace open").waitFor(); // it was open already, in some form
-        await page.locator(".traces .tbody a").click();
-      }
+      await page.waitForURL(`**/upload/${id}`);
       await page.locator(".grid .row").first().waitFor();
       expect(await texts(), name).toEqual(want);
       await page.getByRole("link", { name: "Back to the files" }).click();
+      await page.getByText("1 trace open").waitFor();
     }
     expect(sent.filter(asked)).toEqual([]);
   });
@@ -151,6 +148,7 @@ describe("25: in the page", () => {
     await choose(file("many.json", JSON.stringify([...bookinfo, ...odd])), file("big.json", JSON.stringify(made.spans)));
     const n = new Set(bookinfo.map((s) => s.traceId)).size + 2;
     await page.getByText(`${n} traces open`).waitFor();
+    expect(await serious(page)).toEqual([]);
     await page.getByRole("columnheader", { name: "Spans" }).getByRole("button").click();
     await page.locator(".traces .tbody a").first().click();
     await page.waitForURL(`**/upload/${made.id}`);
@@ -203,9 +201,24 @@ describe("25: in the page", () => {
       await drop(name, content);
       await expect.poll(() => trouble.allTextContents()).toEqual([`${name} ${want}`]);
     }
+    expect(await serious(page)).toEqual([]);
     await page.reload();
     await page.goto(`${server.url}/upload/${whole[0]!.traceId}`);
     await page.getByRole("heading", { name: "This trace is not open" }).waitFor();
+  });
+
+  test("what is too large for a page is refused, packed or not", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "upload-")), big = join(dir, "big.json"), bomb = join(dir, "bomb.json.gz"), cut = join(dir, "cut.json.gz");
+    writeFileSync(big, "[");
+    truncateSync(big, 300 << 20);
+    writeFileSync(bomb, gzipSync(Buffer.alloc(300 << 20, " ")));
+    writeFileSync(cut, gzipSync(JSON.stringify(whole)).subarray(0, 200));
+    await open("/upload");
+    await page.locator('input[type="file"]').setInputFiles([big, bomb, cut]);
+    await expect.poll(() => page.locator(".files .trouble").allTextContents(), { timeout: 30_000 }).toEqual(["big.json It is larger than 256 MB, which is too much for a page.", "bomb.json.gz It is larger than 256 MB, which is too much for a page.", "cut.json.gz It is not whole: its gzip cannot be unpacked."]);
+    rmSync(dir, { recursive: true });
+    await choose(file("still works.json", JSON.stringify(whole)));
+    await page.waitForURL(`**/upload/${whole[0]!.traceId}`);
   });
 
   test("a large file is read while the page goes on", async () => {

@@ -10,7 +10,7 @@ import { maxSpans, readText, Unreadable } from "./forms";
 import { detailOf, type Span } from "./span";
 
 export interface Problem { file: string; message: string }
-export interface Opened { traces: Summary[]; problems: Problem[] }
+export interface Opened { traces: Summary[]; fresh: string[]; problems: Problem[] } // fresh: ids of those in the files
 
 const maxEvents = 50_000, maxTraces = 20_000;
 
@@ -37,6 +37,7 @@ export class Files {
       f.text = ""; // of a large file there is no room for two forms at once
     }
     for (const id of spans.keys()) this.traces.delete(id);
+    const fresh: string[] = [];
     let held = [...this.traces.values()].reduce((n, t) => n + t.rows.list.length, 0);
     let left = 0;
     for (const [id, list] of spans) {
@@ -47,10 +48,11 @@ export class Files {
       }
       held += list.length;
       const rows = rowsOf(id, list);
+      fresh.push(id);
       this.traces.set(id, { rows, summary: summaryOf(skeletonOf(rows)) });
     }
     if (left) problems.push({ file: "", message: `${left} of the traces are left out: more than ${maxSpans.toLocaleString("en")} spans or ${maxTraces.toLocaleString("en")} traces are too many for a page.` });
-    return { traces: this.list(), problems };
+    return { traces: this.list(), fresh, problems };
   }
 
   list = (): Summary[] => [...this.traces.values()].map((t) => t.summary);

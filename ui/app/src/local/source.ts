@@ -48,16 +48,14 @@ function set(part: Partial<OpenFiles>) {
 
 export const useOpenFiles = () => useSyncExternalStore((l) => (listeners.add(l), () => void listeners.delete(l)), () => state);
 
-/** Reads files; says which traces are new if all went well. */
+/** Reads files; says which traces are in them, if all went well. */
 export async function open(files: File[]): Promise<string[]> {
   if (!files.length) return [];
   set({ busy: files.length === 1 ? files[0]!.name : `${files.length} files`, problems: [] });
-  const before = new Set(state.traces);
   try {
-    const opened = await ask<Opened>("open", [files]);
-    const had = new Set([...before].map((t) => JSON.stringify(t)));
-    set({ ...opened, busy: "" });
-    return opened.problems.length ? [] : opened.traces.filter((t) => !had.has(JSON.stringify(t))).map((t) => t.id);
+    const { traces, problems, fresh } = await ask<Opened>("open", [files]);
+    set({ traces, problems, busy: "" });
+    return problems.length ? [] : fresh;
   } catch (e) {
     set({ busy: "", problems: [{ file: files.map((f) => f.name).join(", "), message: (e as Error).message }] });
     return [];

@@ -25,7 +25,7 @@ async function open(list: File[]): Promise<Opened> {
     }
   }
   const opened = files.open(texts);
-  return { traces: opened.traces, problems: [...problems, ...opened.problems] };
+  return { ...opened, problems: [...problems, ...opened.problems] };
 }
 
 const tooLarge = `It is larger than ${maxBytes >> 20} MB, which is too much for a page.`;
