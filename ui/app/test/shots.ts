@@ -17,7 +17,7 @@ try {
   const all: Record<string, string> = {
     search: "/search?limit=100", "search-facet": "/search?limit=100&facet=outcome:with%20errors&chart=hist", "search-empty": "/search?service=nobody&q=a%3Db",
     trace: `/trace/${usual}`, "trace-detail": `/trace/${wrong.traceId}?span=${wrong.id}`, "trace-unfolded": `/trace/${wrong.traceId}?fold=none`,
-    "trace-10k": `/trace/${made}`, flame: `/trace/${made}?view=flame`, graph: `/trace/${usual}?view=graph`, stats: `/trace/${usual}?view=stats&group=revision`, spans: `/trace/${usual}?view=spans`,
+    "trace-10k": `/trace/${made}`, flame: `/trace/${made}?view=flame`, graph: `/trace/${usual}?view=graph`, stats: `/trace/${usual}?view=stats&group=revision`, spans: `/trace/${usual}?view=spans`, logs: `/trace/${usual}?view=logs`, root: `/trace/${made}?root=${big.spans[3]!.id}&span=${big.spans[22]!.id}`, files: "/upload",
     status: "/status", services: "/monitor", service: "/monitor?service=reviews.default", map: "/dependencies?focus=productpage.default&depth=3", errors: "/errors", mesh: "/mesh", compare: `/trace/${usual}...${other}`,
   };
   const wanted = process.argv.slice(2).filter((a) => a in all);
