@@ -56,6 +56,17 @@ test("8: uiFind scrolls to the span, selects it and opens its details", async ()
   expect(params().get("uiFind")).toBe(s.id);
 });
 
+test("8: a span that is in view anyway does not move the rows; one far down comes into the middle", async () => {
+  await open(`/trace/${big.id}?fold=none&span=${big.spans[1]!.id}`);
+  await page.locator(".row.selected").waitFor();
+  expect(await grid().evaluate((e) => e.scrollTop)).toBe(0);
+  await page.goto(`${server.url}/trace/${big.id}?fold=none&span=${big.spans[9000]!.id}`);
+  await page.locator(".row.selected").waitFor();
+  const [row, box] = [(await page.locator(".row.selected").boundingBox())!, (await grid().boundingBox())!];
+  expect(row.y - box.y).toBeGreaterThan(box.height / 5);
+  expect(row.y - box.y).toBeLessThan((box.height * 4) / 5);
+});
+
 test("8: with shared ids both halves are shown, the server's first", async () => {
   const s = recorded("shared-context").find((x) => x.kind === "SERVER" && x.shared)!;
   await open(`/trace/${s.traceId}?uiFind=${s.id}`);

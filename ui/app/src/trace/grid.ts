@@ -79,9 +79,11 @@ export class Grid {
   }
 
   private measure() {
+    const first = !this.height;
     this.width = this.el.clientWidth;
     this.height = this.el.clientHeight;
     this.stage.style.height = `${this.height}px`;
+    if (first) this.showSelected(); // without a height there was no telling what is in view
     this.draw();
   }
 
@@ -118,7 +120,7 @@ export class Grid {
 
   showSelected() {
     const r = this.model.selectedShown;
-    if (r < 0) return;
+    if (r < 0 || !this.height) return;
     this.stretch();
     this.cursor = indexOf(this.model.layout, r);
     this.scrollToLine(this.cursor);
