@@ -12,7 +12,7 @@ import (
 // being answered. Large ones take turns, so that many who ask for them at once
 // wait instead of taking what there is.
 const (
-	heavyTrace    = 20_000           // spans from which on a trace takes a turn
+	heavyTrace    = 5_000            // spans from which on a trace takes a turn
 	maxHeavy      = 2                // turns at once
 	heavyPatience = 30 * time.Second // for a turn to come
 )
