@@ -13,9 +13,7 @@ import (
 
 	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	grpcstatus "google.golang.org/grpc/status"
 )
@@ -31,13 +29,7 @@ func TestGRPCAsksForASecretOnBothQueryPorts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for _, port := range []string{"query gRPC", "query API and page"} {
-		_, at, _ := strings.Cut(p.url(port), "://")
-		conn, err := grpc.NewClient(at, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		client := api_v2.NewQueryServiceClient(conn)
+		client := api_v2.NewQueryServiceClient(dial(t, p, port))
 		for given, want := range map[string]codes.Code{
 			"":                                  codes.Unauthenticated,
 			"Basic " + basicOf("kiali:falsch"):  codes.Unauthenticated,

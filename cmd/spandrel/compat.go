@@ -157,16 +157,23 @@ const (
 func expand(rows []setting) []setting {
 	var all []setting
 	for _, row := range rows {
-		before, rest, braces := strings.Cut(row.Name, "{")
-		if !braces {
+		for _, row.Name = range alternatives(row.Name) {
 			all = append(all, row)
-			continue
 		}
-		words, after, _ := strings.Cut(rest, "}")
-		for word := range strings.SplitSeq(words, ",") {
-			row.Name = before + word + after
-			all = append(all, expand([]setting{row})...)
-		}
+	}
+	return all
+}
+
+// alternatives are the names that one with braces stands for: a.{b,c} is a.b
+// and a.c.
+func alternatives(name string) (all []string) {
+	before, rest, braces := strings.Cut(name, "{")
+	if !braces {
+		return []string{name}
+	}
+	words, after, _ := strings.Cut(rest, "}")
+	for word := range strings.SplitSeq(words, ",") {
+		all = append(all, alternatives(before+word+after)...)
 	}
 	return all
 }

@@ -13,6 +13,18 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
+// dial speaks gRPC to the port until the test ends.
+func dial(t *testing.T, p *process, port string, opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	_, at, _ := strings.Cut(p.url(port), "://")
+	conn, err := grpc.NewClient(at, append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // Kiali's documentation shows gRPC on the port of the HTTP API too.
 func TestGRPCIsAnsweredOnBothQueryPorts(t *testing.T) {
 	p := start(t, t.TempDir(), "--span-storage.type=memory", "--query.base-path=/jaeger")
@@ -24,12 +36,7 @@ func TestGRPCIsAnsweredOnBothQueryPorts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for _, port := range []string{"query gRPC", "query API and page"} {
-		_, at, _ := strings.Cut(p.url(port), "://")
-		conn, err := grpc.NewClient(at, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+		conn := dial(t, p, port)
 		services, err := api_v2.NewQueryServiceClient(conn).GetServices(ctx, &api_v2.GetServicesRequest{})
 		if err != nil || len(services.Services) != 1 || services.Services[0] != "drained" {
 			t.Errorf("%s: got %v, %v, want [drained]", port, services, err)

@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // key is a row, or several where Path has braces, of the table of what
 // Jaeger 2's YAML can say: the keys of the parts that Istio's addon uses.
@@ -127,25 +130,21 @@ var tlsKeys = []key{
 // expandKeys replaces rows with braces, and those of whole tls sections.
 func expandKeys(rows []key) (all []key) {
 	for _, row := range rows {
+		section := []key{row}
 		if strings.HasSuffix(row.Path, ".tls") {
-			for _, t := range tlsKeys {
+			section = slices.Clone(tlsKeys)
+			for i := range section {
+				t := &section[i]
 				t.Path = row.Path + "." + t.Path
 				if t.Flag != "" {
 					t.Flag = row.Flag + "." + t.Flag
 				}
-				all = append(all, expandKeys([]key{t})...)
 			}
-			continue
 		}
-		before, rest, braces := strings.Cut(row.Path, "{")
-		if !braces {
-			all = append(all, row)
-			continue
-		}
-		words, after, _ := strings.Cut(rest, "}")
-		for word := range strings.SplitSeq(words, ",") {
-			row.Path = before + word + after
-			all = append(all, expandKeys([]key{row})...)
+		for _, k := range section {
+			for _, k.Path = range alternatives(k.Path) {
+				all = append(all, k)
+			}
 		}
 	}
 	return all

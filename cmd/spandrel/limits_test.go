@@ -16,7 +16,6 @@ import (
 	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	grpcgzip "google.golang.org/grpc/encoding/gzip"
 	grpcstatus "google.golang.org/grpc/status"
 )
@@ -104,13 +103,8 @@ func TestBombsAndLongHeadsAreRefused(t *testing.T) {
 		})
 	}
 	for _, port := range []string{"query gRPC", "query API and page"} {
-		_, at, _ := strings.Cut(p.url(port), "://")
-		conn, err := grpc.NewClient(at, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.UseCompressor(grpcgzip.Name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		_, err = api_v2.NewQueryServiceClient(conn).GetOperations(t.Context(), &api_v2.GetOperationsRequest{Service: strings.Repeat("x", 64<<20)})
+		conn := dial(t, p, port, grpc.WithDefaultCallOptions(grpc.UseCompressor(grpcgzip.Name)))
+		_, err := api_v2.NewQueryServiceClient(conn).GetOperations(t.Context(), &api_v2.GetOperationsRequest{Service: strings.Repeat("x", 64<<20)})
 		if grpcstatus.Code(err) != codes.ResourceExhausted {
 			t.Errorf("%s: got %v for a question of 64 MiB, want ResourceExhausted", port, err)
 		}
