@@ -25,6 +25,7 @@ storage/storagetest: spandrel storage
 collector/zipkin:    spandrel
 collector:           spandrel storage collector/zipkin
 query:               spandrel storage
+query/apitest:
 query/jaegerapi:     spandrel storage query
 query/uiapi:         spandrel storage query
 ui:
@@ -35,7 +36,7 @@ tests/bench:         spandrel storage/storagetest
 
 // inTests is what every package's test files may import besides: itself, what
 // it may import, and these.
-const inTests = `spandrel storage storage/memory storage/storagetest collector/zipkin`
+const inTests = `spandrel storage storage/memory storage/storagetest collector/zipkin query/apitest`
 
 // outside names what only some packages may import of what is not ours.
 var outside = []struct {
@@ -47,8 +48,8 @@ var outside = []struct {
 	{"github.com/jaegertracing", []string{"query/jaegerapi"}},
 	{"google.golang.org/grpc", []string{"query/jaegerapi", "cmd/spandrel"}},
 	{"github.com/spf13", []string{"cmd/spandrel"}},
-	{"net/http", []string{"collector", "query/jaegerapi", "query/uiapi", "ui", "cmd/spandrel", "tests/bench"}},
-	{"os", []string{"collector", "storage/badger", "cmd/spandrel", "tests/bench"}},
+	{"net/http", []string{"collector", "query/apitest", "query/jaegerapi", "query/uiapi", "ui", "cmd/spandrel", "tests/bench"}},
+	{"os", []string{"collector", "query/apitest", "storage/badger", "cmd/spandrel", "tests/bench"}},
 	{"os/exec", []string{"tests/bench"}},
 	{"unsafe", []string{"collector", "collector/zipkin", "storage/badger", "storage/storagetest"}},
 }

@@ -59,7 +59,7 @@ func TestTracesThatAreTooLargeAreRefused(t *testing.T) {
 	}
 	server := newServer(t, query.New(store, query.Options{MaxRows: 7}), Options{})
 	for _, path := range []string{"/skeleton", "/find?q=x"} {
-		got := string(ask(t, server, []byte("/traces/0e3766d9d93891f32c1a6b85f41e8374"+path)))
+		got := string(format.Ask(t, server, Prefix, []byte("/traces/0e3766d9d93891f32c1a6b85f41e8374"+path)))
 		if !strings.HasPrefix(got, "422") || !strings.Contains(got, "more than 7 spans") || strings.Contains(got, "ETag") {
 			t.Errorf("%s: %s", path, got)
 		}
