@@ -26,6 +26,7 @@ type answer struct {
 	etag     string // "" = not to be kept
 	same     bool   // the client has it
 	filename string // for people who keep it
+	done     func() // called when the answer has been sent, or is not to be; nil = nothing
 }
 
 // failure is an error with its HTTP status and what the client is told.
@@ -84,6 +85,9 @@ func (a *api) handle(do func(r *http.Request) (answer, error)) http.HandlerFunc 
 			return
 		}
 		ans, err := do(r)
+		if ans.done != nil {
+			defer ans.done()
+		}
 		if err == nil {
 			err = a.send(w, r, ans)
 		}

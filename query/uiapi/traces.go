@@ -3,6 +3,7 @@ package uiapi
 import (
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 
 	"github.com/spandrel/spandrel"
@@ -229,9 +230,14 @@ func (a *api) download(r *http.Request) (answer, error) {
 		return ans, err
 	}
 	ans.etag = ans.etag[:len(ans.etag)-1] + "-" + format + `"`
-	t, err := a.svc.Raw().Trace(r.Context(), id)
+	next, stop := iter.Pull2(a.svc.Raw().Traces(r.Context(), []spandrel.TraceID{id}))
+	ans.done = stop // with it the turn of a large trace ends
+	t, err, ok := next()
+	if err == nil && !ok {
+		err = query.ErrNotFound
+	}
 	if err != nil {
-		return answer{}, err
+		return ans, err
 	}
 	ans.kind, ans.filename = "application/json", id.String()+"."+format+".json"
 	ans.write = func(w io.Writer) error { return write(w, t) }

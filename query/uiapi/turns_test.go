@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/query"
 	"github.com/spandrel/spandrel/storage/memory"
 )
@@ -105,5 +106,24 @@ func TestAnswersAreGzippedAndCanBeKept(t *testing.T) {
 	}
 	if other := get("If-None-Match", `W/"1"`); other.StatusCode != http.StatusOK {
 		t.Errorf("with another tag: %s", other.Status)
+	}
+}
+
+// TestDownloadEndsItsTurn: a large trace can be downloaded again and again, and
+// asked for by HEAD, which writes nothing.
+func TestDownloadEndsItsTurn(t *testing.T) {
+	const large = 5_000 // spans, from which on package query lets traces take turns
+	spans := make([]spandrel.Span, large)
+	for i := range spans {
+		spans[i] = spandrel.Span{TraceID: spandrel.TraceID{Low: 1}, ID: spandrel.SpanID(i + 1), Name: "n"}
+	}
+	server := newServer(t, newService(t, spans), Options{})
+	for range 2 * maxTurns {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			answer := string(format.Ask(t, server, Prefix, []byte(method+" /traces/1/download?format=zipkin")))
+			if got := strings.Count(answer, `"traceId"`); !strings.HasPrefix(answer, "200\n") || method == http.MethodGet && got != large {
+				t.Fatalf("%s: got %d spans, want %d: %.200s", method, got, large, answer)
+			}
+		}
 	}
 }
