@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -66,7 +67,7 @@ func minuteOf(ns int64) int64 {
 }
 
 // Dependencies implements storage.Reader. What segments say was summed up
-// minute by minute when they were made; traces in heads are worked out now.
+// minute by minute when they were made; what heads add is worked out now, once.
 func (s *Store) Dependencies(ctx context.Context, from, to time.Time) ([]spandrel.Dependency, error) {
 	v, err := s.acquire()
 	if err != nil {
@@ -151,34 +152,110 @@ func (s *Store) addStoredMinutes(sums map[callKey]callCount, names *nameTable, p
 	return nil
 }
 
-// addHeadMinutes adds what the traces in the heads add to what is stored.
+// headCalls is what a head's spans add to the calls of all spans before them,
+// as far as it has been asked for. Spans before them are those of earlier heads
+// and of segments, where a flush moves the former without changing what they
+// are: so it stays true until a partition is dropped.
+type headCalls struct {
+	mu    sync.Mutex // guards all below
+	done  int        // how many of the head's rows are counted
+	sums  map[callKey]callCount
+	names nameTable    // of sums
+	parts []*partition // that the spans before them were in
+}
+
+// addHeadMinutes adds what the traces in the heads add to what is stored. Only
+// rows that came after the last question are looked at.
 func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, names *nameTable, v *view, first, last int64) error {
 	heads := v.headViews()
-	delta := make(map[callKey]callCount)
 	var rs readers
 	defer rs.forget()
-	var fresh []spandrel.Span // reused
 	for i := range heads {
-		for _, t := range heads[i].traces() {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if slices.ContainsFunc(heads[:i], func(h headView) bool { return h.trace(t.id) != nil }) {
-				continue // done with an earlier head
-			}
-			fresh = heads[i].appendSpans(fresh[:0], t.rows)
-			for k := i + 1; k < len(heads); k++ {
-				fresh = heads[k].appendSpans(fresh, heads[k].trace(t.id))
-			}
-			addCallDelta(delta, s.viewSpans(v, &rs, t.id), fresh, names.id)
+		if err := s.addHead(ctx, sums, names, &rs, v, heads[:i+1], first, last); err != nil {
+			return err
 		}
 	}
-	for k, n := range delta {
+	return nil
+}
+
+// addHead is addHeadMinutes for the last of heads.
+func (s *Store) addHead(ctx context.Context, sums map[callKey]callCount, names *nameTable, rs *readers, v *view, heads []headView, first, last int64) error {
+	c := &heads[len(heads)-1].head.calls
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgetDropped(v.parts)
+	if err := s.countCalls(ctx, c, rs, v, heads); err != nil {
+		return err
+	}
+	for k, n := range c.sums {
 		if k.minute >= first && k.minute <= last {
-			sum := callKey{0, k.parent, k.child}
+			sum := callKey{0, names.id(c.names.names[k.parent]), names.id(c.names.names[k.child])}
 			sums[sum] = sums[sum].plus(n)
 		}
 	}
+	return nil
+}
+
+// forgetDropped begins anew if a partition that counted has been dropped.
+func (c *headCalls) forgetDropped(parts []*snapshot) {
+	for _, p := range c.parts {
+		if !slices.ContainsFunc(parts, func(o *snapshot) bool { return o.p == p }) {
+			c.done, c.sums, c.names = 0, nil, nameTable{}
+			break
+		}
+	}
+	c.parts = c.parts[:0]
+	for _, p := range parts {
+		c.parts = append(c.parts, p.p)
+	}
+}
+
+// countCalls counts the rows of the last of heads that are not counted yet, all
+// or none of them.
+func (s *Store) countCalls(ctx context.Context, c *headCalls, rs *readers, v *view, heads []headView) error {
+	earlier, h := heads[:len(heads)-1], &heads[len(heads)-1]
+	if len(h.rows) <= c.done {
+		return nil
+	}
+	isNewest := make([]bool, len(h.rows)) // of its trace
+	for i := c.done; i < len(h.rows); i++ {
+		isNewest[i] = true
+		if p := h.meta[i].previous; p >= 0 {
+			isNewest[p] = false
+		}
+	}
+	delta := make(map[callKey]callCount)
+	var rows []int32 // reused, as is
+	var fresh []spandrel.Span
+	for i := c.done; i < len(h.rows); i++ {
+		if !isNewest[i] {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		rows = rows[:0]
+		at := int32(i)
+		for ; int(at) >= c.done; at = h.meta[at].previous {
+			rows = append(rows, at)
+		}
+		fresh = h.appendSpans(fresh[:0], rows)
+		before := s.viewSpans(v, rs, h.rows[i].traceID())
+		for k := range earlier {
+			before = append(before, earlier[k].spans(earlier[k].trace(h.rows[i].traceID()))...)
+		}
+		for ; at >= 0; at = h.meta[at].previous {
+			before = h.appendSpans(before, []int32{at})
+		}
+		addCallDelta(delta, before, fresh, c.names.id)
+	}
+	if c.sums == nil {
+		c.sums = make(map[callKey]callCount)
+	}
+	for k, n := range delta {
+		c.sums[k] = c.sums[k].plus(n)
+	}
+	c.done = len(h.rows)
 	return nil
 }
 

@@ -14,7 +14,8 @@ import (
 // takes rows while it is the active one; frozen, it never changes again. Rows,
 // meta and ops are append-only, so a headView needs no lock.
 type head struct {
-	born time.Duration // by Options.elapsed
+	born  time.Duration // by Options.elapsed
+	calls headCalls     // between services, that its spans show
 
 	mu      sync.RWMutex // guards all below while the head is active
 	rows    []row
