@@ -3,6 +3,7 @@ package jaegerapi
 import (
 	"encoding/base64"
 	"math"
+	"math/bits"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -223,6 +224,11 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	done := 0
 	for i := 0; i < len(s); {
+		if len(s)-i >= 8 {
+			if i += plain(s[i:]); i == len(s) {
+				break
+			}
+		}
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
@@ -248,6 +254,31 @@ func appendString(b []byte, s string) []byte {
 		done = i
 	}
 	return append(append(b, s[done:]...), '"')
+}
+
+// plain is how many bytes at the beginning of s, which has at least eight,
+// stand for themselves in a JSON string: those before the first that is a
+// control, '"', '\\', '<', '>', '&' or not ASCII. It looks at eight at once: of a
+// word x, (x − 0x01…) &^ x has bit 7 of its first byte that is 0, and of none
+// before it.
+func plain(s string) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for i := 0; ; i += 8 {
+		i = min(i, len(s)-8)
+		t := s[i : i+8]
+		w := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		quoteOrAnd := (w | 0x04*ones) ^ 0x26*ones // '"' is 0x22, '&' 0x26
+		lessOrMore := (w | 0x02*ones) ^ 0x3e*ones // '<' is 0x3c, '>' 0x3e
+		backslash := w ^ '\\'*ones
+		odd := w | (w-' '*ones)&^w | (quoteOrAnd-ones)&^quoteOrAnd | (lessOrMore-ones)&^lessOrMore | (backslash-ones)&^backslash
+		if odd&high != 0 {
+			return i + bits.TrailingZeros64(odd&high)/8
+		}
+		if i == len(s)-8 {
+			return len(s)
+		}
+	}
 }
 
 // appendEscape appends one ASCII character that needs it, escaped.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/query"
+	"github.com/spandrel/spandrel/storage/storagetest"
 )
 
 // encodeJSON is what the standard library makes of v.
@@ -138,12 +139,11 @@ func TestIndenterDoesAsTheStandardLibrary(t *testing.T) {
 	}
 }
 
+// BenchmarkEncodeTrace writes a trace of some 2,000 spans as a mesh has it.
 func BenchmarkEncodeTrace(b *testing.B) {
 	var spans []spandrel.Span
-	for i := range 100 {
-		s := failedRequest()[4]
-		s.ID = spandrel.SpanID(i + 1)
-		spans = append(spans, s)
+	for g := storagetest.NewGenerator(1, storagetest.GeneratorOptions{MaxSpans: 2000, Varied: true}); len(spans) < 2000; {
+		spans = g.Next()
 	}
 	trace := query.Assemble(spans)
 	size := len(encoded(b, trace))

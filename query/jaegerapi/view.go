@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/query"
@@ -87,16 +88,31 @@ func appendLogFields(dst []spandrel.Tag, e *spandrel.Event) []spandrel.Tag {
 	return dst[:start+len(sortTags(dst[start:]))]
 }
 
-// sortTags sorts in place and drops exact duplicates.
+// maxInserted is how many tags are sorted by insertion.
+const maxInserted = 64
+
+// sortTags sorts in place and drops exact duplicates. Tags mostly come sorted
+// but for a few at the end, which is what insertion is best at.
 func sortTags(tags []spandrel.Tag) []spandrel.Tag {
-	slices.SortFunc(tags, compareTags)
+	if len(tags) > maxInserted {
+		slices.SortFunc(tags, func(a, b spandrel.Tag) int { return compareTags(&a, &b) })
+		return slices.Compact(tags)
+	}
+	for i := 1; i < len(tags); i++ {
+		for k := i; k > 0 && compareTags(&tags[k], &tags[k-1]) < 0; k-- {
+			tags[k], tags[k-1] = tags[k-1], tags[k]
+		}
+	}
 	return slices.Compact(tags)
 }
 
 // compareTags orders by key, type and value. The types of package spandrel are
 // in Jaeger's order.
-func compareTags(a, b spandrel.Tag) int {
-	if c := cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value.Kind(), b.Value.Kind())); c != 0 {
+func compareTags(a, b *spandrel.Tag) int {
+	if c := strings.Compare(a.Key, b.Key); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.Value.Kind(), b.Value.Kind()); c != 0 {
 		return c
 	}
 	switch a.Value.Kind() {
@@ -105,7 +121,7 @@ func compareTags(a, b spandrel.Tag) int {
 	case spandrel.ValueFloat:
 		return cmp.Compare(a.Value.Float(), b.Value.Float())
 	default:
-		return cmp.Compare(a.Value.Raw(), b.Value.Raw())
+		return strings.Compare(a.Value.Raw(), b.Value.Raw())
 	}
 }
 
