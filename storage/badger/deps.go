@@ -168,7 +168,7 @@ type headCalls struct {
 // rows that came after the last question are looked at.
 func (s *Store) addHeadMinutes(ctx context.Context, sums map[callKey]callCount, names *nameTable, v *view, first, last int64) error {
 	heads := v.headViews()
-	var rs readers
+	rs := readers{cache: &s.segments}
 	defer rs.forget()
 	for i := range heads {
 		if err := s.addHead(ctx, sums, names, &rs, v, heads[:i+1], first, last); err != nil {

@@ -76,6 +76,7 @@ func (s *Store) maintain() {
 	s.seal()
 	s.retain()
 	s.keepBallast()
+	s.segments.expire(s.o.elapsed())
 	s.verifyNext()
 	s.measure()
 }
@@ -185,6 +186,7 @@ func (s *Store) sealPartition(p *partition) (done bool, err error) {
 		}
 	}
 	err = p.db.Close()
+	p.items.Clear() // they are of what was closed
 	p.sealed = true
 	if openErr := s.openDB(p); openErr != nil {
 		return true, errors.Join(err, openErr)

@@ -30,7 +30,11 @@ func (f *outliner) of(r *segmentReader, spans []spandrel.Span, first int) error 
 	if first < 0 || first+len(spans) > r.foot.rows || first/pageRows != (first+len(spans)-1)/pageRows {
 		return corruption("trace index", errNoRow)
 	}
-	p, a := r.pageAt(first/pageRows), first%pageRows
+	return r.lend(func() error { return f.ofPage(r, r.pageAt(first/pageRows), spans, first%pageRows) })
+}
+
+// ofPage is of for rows a, a+1, … of a page.
+func (f *outliner) ofPage(r *segmentReader, p *pageReader, spans []spandrel.Span, a int) error {
 	if err := f.fixed(p, spans, a); err != nil {
 		return err
 	}
@@ -198,7 +202,7 @@ func (f *outliner) ofRow(r row, s *spandrel.Span) {
 // Outlines implements storage.Reader.
 func (s *Store) Outlines(ctx context.Context, refs []storage.TraceRef, o storage.Outline) iter.Seq2[[]spandrel.Span, error] {
 	f := &outliner{o: o}
-	var rs readers
+	rs := readers{cache: &s.segments}
 	read := func(p *snapshot, id spandrel.TraceID, ref rowsRef, give func([]spandrel.Span) bool) bool {
 		r, err := rs.open(p.p, p.txn, ref.segment)
 		if err != nil {
@@ -234,7 +238,7 @@ func (s *Store) Spans(ctx context.Context, id spandrel.TraceID, ids []spandrel.S
 	for _, id := range ids {
 		wanted[id] = struct{}{}
 	}
-	var rs readers
+	rs := readers{cache: &s.segments}
 	read := func(p *snapshot, id spandrel.TraceID, ref rowsRef, give func([]spandrel.Span) bool) bool {
 		r, err := rs.open(p.p, p.txn, ref.segment)
 		if err != nil {
@@ -266,19 +270,22 @@ func (r *segmentReader) spansWith(id spandrel.TraceID, first, n int, wanted map[
 	if first < 0 || n < 1 || first+n > r.foot.rows {
 		return nil, corruption("trace index", errNoRow)
 	}
-	p := r.pageAt(first / pageRows)
-	if err := p.loadIDs(); err != nil {
-		return nil, err
-	}
-	for i := range n {
-		if _, ok := wanted[p.ids[first%pageRows+i]]; !ok {
-			continue
+	err = r.lend(func() error {
+		p := r.pageAt(first / pageRows)
+		if err := p.loadIDs(); err != nil {
+			return err
 		}
-		if spans, err = r.spans(spans, id, first+i, 1); err != nil {
-			return spans, err
+		for i := range n {
+			if _, ok := wanted[p.ids[first%pageRows+i]]; !ok {
+				continue
+			}
+			if spans, err = r.spans(spans, id, first+i, 1); err != nil {
+				return err
+			}
 		}
-	}
-	return spans, nil
+		return nil
+	})
+	return spans, err
 }
 
 // eachTrace goes to all places where spans of the traces are, segments from

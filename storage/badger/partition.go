@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,7 @@ type partition struct {
 
 	verified bool          // its tables were read and found sound
 	readers  atomic.Int32  // snapshots that are in use
+	items    sync.Map      // of segments that were asked for, by id; for readers of snapshots
 	idle     chan struct{} // gets a value when readers falls to 0
 }
 
@@ -373,8 +375,10 @@ func (p *partition) forget(segments []segmentInfo) {
 	txn := p.db.NewTransaction(false)
 	defer txn.Discard()
 	for _, info := range segments {
-		r := segmentReader{get: lendStored(txn, info.id)}
-		r.forget()
+		_ = lendStored(txn, info.id)(func(seg []byte) error {
+			forgetSegment(seg)
+			return nil
+		})
 	}
 }
 
@@ -407,5 +411,27 @@ func lendStored(txn *badger.Txn, id uint32) func(func([]byte) error) error {
 			return corruption(fmt.Sprintf("segment %d", id), err)
 		}
 		return item.Value(use)
+	}
+}
+
+// lend is lendStored for questions, which ask for the same segments again and
+// again: Badger takes longer to find one than a filter takes to say that it is
+// not wanted. Badger's items say where in its value log a value is, which never
+// changes, and can be used by several at once once they have been used.
+func (p *partition) lend(txn *badger.Txn, id uint32) func(func([]byte) error) error {
+	return func(use func([]byte) error) error {
+		if item, ok := p.items.Load(id); ok {
+			return item.(*badger.Item).Value(use)
+		}
+		item, err := txn.Get(segmentKey(keySegment, id))
+		if err != nil {
+			return corruption(fmt.Sprintf("segment %d", id), err)
+		}
+		return item.Value(func(seg []byte) error {
+			if isMapped(seg) {
+				p.items.Store(id, item)
+			}
+			return use(seg)
+		})
 	}
 }

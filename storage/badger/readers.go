@@ -1,6 +1,11 @@
 package badger
 
 import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/spandrel/spandrel"
@@ -10,9 +15,11 @@ import (
 const maxOpenReaders = 16
 
 // readers keeps the segments open that one call has used, since traces of one
-// time lie in few of them. The zero value is ready to use.
+// time lie in few of them. The zero value is ready to use, and keeps what it
+// has read to itself.
 type readers struct {
-	kept map[segmentAt]*segmentReader
+	cache *segmentCache
+	kept  map[segmentAt]*segmentReader
 }
 
 type segmentAt struct {
@@ -26,7 +33,11 @@ func (rs *readers) open(p *partition, txn *badger.Txn, segment uint32) (*segment
 	if r := rs.kept[at]; r != nil {
 		return r, nil
 	}
-	r, err := openSegment(lendStored(txn, segment))
+	get := lendStored(txn, segment)
+	if rs.cache != nil {
+		get = p.lend(txn, segment)
+	}
+	r, err := rs.cache.open(at, get)
 	if err != nil {
 		return nil, err
 	}
@@ -40,10 +51,103 @@ func (rs *readers) open(p *partition, txn *badger.Txn, segment uint32) (*segment
 
 // forget ends the use of all segments.
 func (rs *readers) forget() {
-	for _, r := range rs.kept {
+	rs.cache.close(slices.Collect(maps.Values(rs.kept)))
+	rs.kept = nil
+}
+
+const (
+	// cacheBytes bounds what is kept of segments that nobody reads.
+	cacheBytes = 32 << 20
+	// cacheTime is for how long it is kept when nobody asks anything.
+	cacheTime = time.Minute
+)
+
+// segmentCache keeps what calls have read and decoded of segments for those
+// that come after them: a search for the traces that it has found, and people
+// for what they look at next. Its zero value is ready to use; a nil one keeps
+// nothing.
+type segmentCache struct {
+	mu     sync.Mutex // guards all below
+	kept   map[segmentAt]*segmentData
+	bytes  int64         // that kept counts for
+	uses   uint64        // how often a segment was closed
+	before uint64        // uses when expire noticed the last ones
+	since  time.Duration // when that was
+}
+
+// open gives a reader of a segment.
+func (c *segmentCache) open(at segmentAt, get func(func([]byte) error) error) (*segmentReader, error) {
+	if c == nil {
+		return openSegment(get)
+	}
+	c.mu.Lock()
+	known := c.kept[at]
+	c.mu.Unlock()
+	if known != nil {
+		return known.reader(get), nil
+	}
+	r, err := openSegment(get)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.kept[at]; known != nil {
+		return known.reader(get), nil
+	}
+	if c.kept == nil {
+		c.kept = make(map[segmentAt]*segmentData)
+	}
+	r.cachedAt, r.used = at, c.uses+1
+	c.kept[at] = r.segmentData
+	return r, nil
+}
+
+// close is told that readers are no longer used. It drops the segments that
+// were not used for longest if there is too much.
+func (c *segmentCache) close(used []*segmentReader) {
+	for _, r := range used {
 		r.forget()
 	}
-	rs.kept = nil
+	if c == nil || len(used) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uses++
+	for _, r := range used {
+		if c.kept[r.cachedAt] == r.segmentData {
+			size := r.size.Load()
+			c.bytes += size - r.counted
+			r.counted, r.used = size, c.uses
+		}
+	}
+	for c.bytes > cacheBytes {
+		c.dropOldest()
+	}
+}
+
+func (c *segmentCache) dropOldest() {
+	var oldest segmentAt
+	for at, known := range c.kept {
+		if before := c.kept[oldest]; before == nil || known.used < before.used {
+			oldest = at
+		}
+	}
+	c.bytes -= c.kept[oldest].counted
+	delete(c.kept, oldest)
+}
+
+// expire drops all if nothing was used for some time.
+func (c *segmentCache) expire(now time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.uses != c.before:
+		c.before, c.since = c.uses, now
+	case len(c.kept) > 0 && now-c.since >= cacheTime:
+		c.kept, c.bytes = nil, 0
+	}
 }
 
 // spans appends the spans that refs name. Those that cannot be read are

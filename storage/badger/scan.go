@@ -86,13 +86,17 @@ func (c *scanCall) source(src *scanSource) bool {
 	if src.part == nil {
 		return c.head(&src.head)
 	}
-	r, err := openSegment(lendStored(src.part.txn, src.id))
+	r, err := openSegment(src.part.p.lend(src.part.txn, src.id))
 	if err != nil {
 		c.store.corrupt(src.part.p.dir, err)
 		return true
 	}
 	defer r.forget()
-	table, err := r.traces()
+	var table *traceTable
+	err = r.lend(func() (err error) {
+		table, err = r.traces()
+		return err
+	})
 	if err != nil {
 		c.store.corrupt(src.part.p.dir, err)
 		return true
@@ -103,6 +107,7 @@ func (c *scanCall) source(src *scanSource) bool {
 			return false
 		}
 		clear(r.pages) // pages are not visited again
+		clear(r.read)
 	}
 	return true
 }

@@ -75,9 +75,7 @@ func higherBound(a, b *source) bool { return a.bound > b.bound }
 func newerTop(a, b *source) bool    { return newer(a.found[0], b.found[0]) }
 
 func (r *search) forget() {
-	for _, reader := range r.used {
-		reader.forget()
-	}
+	r.store.segments.close(r.used)
 }
 
 // plan lists the sources whose times meet the query's.

@@ -6,40 +6,65 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/spandrel/spandrel"
 )
 
-// segmentReader reads a segment page by page, keeping what it has read. It is
-// for one goroutine.
+// segmentReader reads a segment page by page. It is for one goroutine; what it
+// has read may be shared with others.
 type segmentReader struct {
+	*segmentData
 	get   func(use func(seg []byte) error) error // lends the segment's bytes
 	lent  []byte                                 // while lend runs
-	foot  *footer
-	dicts map[int][]string // shared dictionaries, by column
 	pages map[int]*pageReader
+}
+
+// segmentData is what readers have read of a segment. Nothing in it changes
+// once it is there.
+type segmentData struct {
+	foot *footer
+	size atomic.Int64 // about the memory it takes
+
+	mu    sync.Mutex       // held by the reader that has the segment lent; guards all below
+	dicts map[int][]string // shared dictionaries, by column
+	read  map[int]*pageData
 	table *traceTable
+
+	// The segmentCache's:
+	cachedAt segmentAt
+	counted  int64  // of size
+	used     uint64 // the greater, the later
 }
 
 func openSegment(get func(use func(seg []byte) error) error) (*segmentReader, error) {
-	r := &segmentReader{get: get, dicts: make(map[int][]string), pages: make(map[int]*pageReader)}
+	d := &segmentData{dicts: make(map[int][]string), read: make(map[int]*pageData)}
 	err := get(func(seg []byte) (err error) {
-		r.foot, err = parseFooter(seg)
+		d.foot, err = parseFooter(seg)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	d.size.Store(32 * int64(len(d.foot.columns)*d.foot.pages()))
+	return d.reader(get), nil
 }
 
-// lend runs use with the segment's bytes at hand, which spares every page it
-// reads the way to them.
+// reader is a reader for one goroutine.
+func (d *segmentData) reader(get func(use func(seg []byte) error) error) *segmentReader {
+	return &segmentReader{segmentData: d, get: get, pages: make(map[int]*pageReader)}
+}
+
+// lend runs use with the segment's bytes at hand. All that reads pages runs in
+// it.
 func (r *segmentReader) lend(use func() error) error {
 	if r.lent != nil {
 		return use()
 	}
 	return r.get(func(seg []byte) error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.lent = seg
 		defer func() { r.lent = nil }()
 		return use()
@@ -55,14 +80,17 @@ func (r *segmentReader) forget() {
 	})
 }
 
-// forgetSegment is forget for the bytes that Badger lends. Values that large
-// are in its value log, which it maps; TestSegmentsAreLentFromTheFile would
-// notice if it lent them from elsewhere.
+// forgetSegment is forget for the bytes that Badger lends.
 func forgetSegment(seg []byte) {
-	if len(seg) >= 8*valueThreshold {
+	if isMapped(seg) {
 		forget(seg)
 	}
 }
+
+// isMapped reports whether the bytes that Badger lends are a file's. Values
+// that large are in its value log, which it maps; TestSegmentsAreLentFromTheFile
+// would notice if it lent them from elsewhere.
+func isMapped(seg []byte) bool { return len(seg) >= 8*valueThreshold }
 
 // bytes reads a page, in memory of its own; page is its number or -1.
 func (r *segmentReader) bytes(ref pageRef, page int, what string) (b []byte, err error) {
@@ -72,6 +100,7 @@ func (r *segmentReader) bytes(ref pageRef, page int, what string) (b []byte, err
 	})
 	switch {
 	case err == nil:
+		r.size.Add(2 * int64(len(b))) // as it is or decoded
 		return b, nil
 	case page >= 0:
 		what = fmt.Sprintf("page %d, %s", page, what)
@@ -115,16 +144,21 @@ func (r *segmentReader) traces() (*traceTable, error) {
 	return t, nil
 }
 
-// pageReader holds what has been read of a page.
+// pageReader reads a page.
 type pageReader struct {
-	seg       *segmentReader
+	*pageData
+	seg *segmentReader
+}
+
+// pageData holds what has been read of a page.
+type pageData struct {
 	number, n int
 	ids       []spandrel.SpanID
 	parents   []spandrel.SpanID
 	starts    []int64
 	durations []int64
-	events    []int64 // times of the page's events, from the starts of their spans
-	columns   map[int]*pageColumn
+	events    []int64          // times of the page's events, from the starts of their spans
+	columns   []*pageColumn    // by number, nil = not read yet
 	shapes    map[uint32][]int // columns of a shape's tags, by its id in the page
 }
 
@@ -166,7 +200,7 @@ func (c *pageColumn) count(n int) []int {
 
 func (c *pageColumn) value(i int) string { return c.dict[c.id(i)] }
 
-// maxOpenPages bounds the pages that a reader keeps.
+// maxOpenPages bounds the pages of a segment that are kept.
 const maxOpenPages = 32
 
 func (r *segmentReader) pageAt(number int) *pageReader {
@@ -175,11 +209,23 @@ func (r *segmentReader) pageAt(number int) *pageReader {
 		if len(r.pages) >= maxOpenPages {
 			clear(r.pages)
 		}
-		p = &pageReader{
-			seg: r, number: number, n: r.foot.pageLen(number),
-			columns: make(map[int]*pageColumn), shapes: make(map[uint32][]int),
-		}
+		p = &pageReader{r.data(number), r}
 		r.pages[number] = p
+	}
+	return p
+}
+
+func (d *segmentData) data(number int) *pageData {
+	p := d.read[number]
+	if p == nil {
+		if len(d.read) >= maxOpenPages {
+			clear(d.read)
+		}
+		p = &pageData{
+			number: number, n: d.foot.pageLen(number),
+			columns: make([]*pageColumn, len(d.foot.columns)), shapes: make(map[uint32][]int),
+		}
+		d.read[number] = p
 	}
 	return p
 }
@@ -428,13 +474,12 @@ func (r *segmentReader) spans(into []spandrel.Span, id spandrel.TraceID, first, 
 	if n < 1 || first < 0 || first+n > r.foot.rows || first/pageRows != (first+n-1)/pageRows {
 		return into, corruption("trace index", errNoRow)
 	}
-	p := r.pageAt(first / pageRows)
-	a := first % pageRows
 	from := len(into)
+	into = slices.Grow(into, n)
 	for range n {
 		into = append(into, spandrel.Span{TraceID: id})
 	}
-	if err := r.lend(func() error { return p.fill(into[from:], a) }); err != nil {
+	if err := r.lend(func() error { return r.pageAt(first/pageRows).fill(into[from:], first%pageRows) }); err != nil {
 		return into[:from], err
 	}
 	return into, nil

@@ -119,16 +119,19 @@ func (p *pageReader) fillTags(spans []spandrel.Span, a int) error {
 	if err != nil {
 		return err
 	}
+	count := 0
 	for i := range spans {
 		columns, err := p.shape(shapes, shapes.id(a+i))
 		if err != nil {
 			return err
 		}
-		if len(columns) == 0 {
-			continue
-		}
-		tags := make([]spandrel.Tag, len(columns))
-		for k, number := range columns {
+		count += len(columns)
+	}
+	tags := make([]spandrel.Tag, 0, count) // of all spans
+	for i := range spans {
+		from := len(tags)
+		columns, _ := p.shape(shapes, shapes.id(a+i))
+		for _, number := range columns {
 			c, err := p.column(number)
 			if err != nil {
 				return err
@@ -137,10 +140,12 @@ func (p *pageReader) fillTags(spans []spandrel.Span, a int) error {
 			if at[number] >= int(about.counts[p.number]) {
 				return p.corrupt("too few values of " + about.key)
 			}
-			tags[k] = spandrel.Tag{Key: about.key, Value: spandrel.RawValue(about.kind, c.value(at[number]))}
+			tags = append(tags, spandrel.Tag{Key: about.key, Value: spandrel.RawValue(about.kind, c.value(at[number]))})
 			at[number]++
 		}
-		spans[i].Tags = tags
+		if len(columns) > 0 {
+			spans[i].Tags = tags[from:len(tags):len(tags)]
+		}
 	}
 	return nil
 }

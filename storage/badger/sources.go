@@ -88,14 +88,14 @@ func hasNeedles(r row, needles [][][]byte) bool {
 func (r *search) segmentSource(p *snapshot, info segmentInfo, bound int64) *source {
 	src := &source{bound: bound}
 	src.search = func() (_ []candidate, pages []*source) {
-		get := lendStored(p.txn, info.id)
+		get := p.p.lend(p.txn, info.id)
 		may, err := info.filter.mayHave(get, &r.needs)
 		if err != nil {
 			r.store.corrupt(p.p.dir, err) // and look at the columns
 		} else if !may {
 			return nil, nil
 		}
-		reader, err := openSegment(get)
+		reader, err := r.store.segments.open(segmentAt{p.p, info.id}, get)
 		if err != nil {
 			r.store.corrupt(p.p.dir, err)
 			return nil, nil

@@ -52,6 +52,8 @@ type Store struct {
 	flushed   chan struct{}  // closed when the flusher has ended
 	removals  sync.WaitGroup // of dropped partitions
 	removing  atomic.Int32   // how many
+
+	segments  segmentCache
 	closeOnce sync.Once
 	closeErr  error
 }

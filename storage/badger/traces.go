@@ -19,7 +19,7 @@ func (s *Store) Traces(ctx context.Context, refs []storage.TraceRef) iter.Seq2[[
 			return
 		}
 		defer v.release()
-		t := tracesCall{store: s, ctx: ctx, view: v, heads: v.headViews(), yield: yield}
+		t := tracesCall{store: s, ctx: ctx, view: v, heads: v.headViews(), yield: yield, readers: readers{cache: &s.segments}}
 		defer t.readers.forget()
 		for _, ref := range refs {
 			if !t.trace(ref.ID) {

@@ -167,7 +167,7 @@ func whereNeedles(conditions []spandrel.Condition) (needles [][][]byte) {
 // Matching implements storage.Reader. Rows are chosen as a search chooses
 // them, then looked at.
 func (s *Store) Matching(ctx context.Context, id spandrel.TraceID, q *spandrel.Query) iter.Seq2[[]spandrel.Span, error] {
-	var rs readers
+	rs := readers{cache: &s.segments}
 	var buffer []spandrel.Span
 	read := func(p *snapshot, id spandrel.TraceID, ref rowsRef, give func([]spandrel.Span) bool) bool {
 		r, err := rs.open(p.p, p.txn, ref.segment)
@@ -182,7 +182,10 @@ func (s *Store) Matching(ctx context.Context, id spandrel.TraceID, q *spandrel.Q
 		for i := range rows {
 			rows[i].row = int32(ref.first + i)
 		}
-		rows, err = r.whereCandidates(rows, q.Where)
+		err = r.lend(func() (err error) {
+			rows, err = r.whereCandidates(rows, q.Where)
+			return err
+		})
 		if err != nil {
 			s.corrupt(p.p.dir, err)
 		}
