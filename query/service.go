@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/spandrel/spandrel"
@@ -113,7 +114,8 @@ func (s *Service) load(ctx context.Context, refs []storage.TraceRef) iter.Seq2[*
 		if len(refs) == 0 {
 			return
 		}
-		var spans []spandrel.Span
+		var chunks [][]spandrel.Span // of one trace
+		spans := 0                   // in them
 		turn := turn{turns: s.turns}
 		defer turn.end()
 		for chunk, err := range s.store.Traces(ctx, refs) {
@@ -121,25 +123,33 @@ func (s *Service) load(ctx context.Context, refs []storage.TraceRef) iter.Seq2[*
 				yield(nil, err)
 				return
 			}
-			if len(spans) > 0 && spans[0].TraceID != chunk[0].TraceID {
-				if !yield(s.trace(spans), nil) {
+			if len(chunks) > 0 && chunks[0][0].TraceID != chunk[0].TraceID {
+				if !yield(s.trace(joined(chunks)), nil) {
 					return
 				}
-				spans = nil
+				chunks, spans = nil, 0
 				turn.end()
 			}
-			spans = append(spans, chunk...)
-			if len(spans) >= heavyTrace {
+			chunks = append(chunks, chunk)
+			if spans += len(chunk); spans >= heavyTrace {
 				if err := turn.begin(ctx); err != nil {
 					yield(nil, err)
 					return
 				}
 			}
 		}
-		if len(spans) > 0 {
-			yield(s.trace(spans), nil)
+		if len(chunks) > 0 {
+			yield(s.trace(joined(chunks)), nil)
 		}
 	}
+}
+
+// joined is all chunks in one.
+func joined(chunks [][]spandrel.Span) []spandrel.Span {
+	if len(chunks) == 1 {
+		return chunks[0]
+	}
+	return slices.Concat(chunks...)
 }
 
 func (s *Service) trace(spans []spandrel.Span) *Trace {

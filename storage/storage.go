@@ -74,7 +74,7 @@ type Reader interface {
 	// Traces yields all stored spans of the traces, in the order of refs and
 	// in any order within a trace. A trace comes in one or more chunks, none
 	// empty, one after the other; no chunk holds spans of two traces. Traces
-	// that are not stored yield nothing.
+	// that are not stored yield nothing. Chunks are the caller's to keep.
 	Traces(ctx context.Context, refs []TraceRef) iter.Seq2[[]spandrel.Span, error]
 
 	// Outlines is Traces for readers that need little of each span: it yields
