@@ -76,7 +76,7 @@ func (s *Store) maintain() {
 	s.seal()
 	s.retain()
 	s.keepBallast()
-	s.segments.expire(s.o.elapsed())
+	s.forgetQuestions()
 	s.verifyNext()
 	s.measure()
 }

@@ -57,7 +57,7 @@ func (rs *readers) forget() {
 
 const (
 	// cacheBytes bounds what is kept of segments that nobody reads.
-	cacheBytes = 32 << 20
+	cacheBytes = 16 << 20
 	// cacheTime is for how long it is kept when nobody asks anything.
 	cacheTime = time.Minute
 )
@@ -138,8 +138,8 @@ func (c *segmentCache) dropOldest() {
 	delete(c.kept, oldest)
 }
 
-// expire drops all if nothing was used for some time.
-func (c *segmentCache) expire(now time.Duration) {
+// expire drops all if nothing was used for some time, and tells so.
+func (c *segmentCache) expire(now time.Duration) (expired bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -147,6 +147,26 @@ func (c *segmentCache) expire(now time.Duration) {
 		c.before, c.since = c.uses, now
 	case len(c.kept) > 0 && now-c.since >= cacheTime:
 		c.kept, c.bytes = nil, 0
+		return true
+	}
+	return false
+}
+
+// forgetQuestions gives back the memory that questions have left behind once
+// there are none for some time: what was read, and the filters in Badger's
+// mappings. It runs on the flusher goroutine.
+func (s *Store) forgetQuestions() {
+	if !s.segments.expire(s.o.elapsed()) {
+		return
+	}
+	for _, p := range s.partitions() {
+		p.items.Range(func(_, item any) bool {
+			_ = item.(*badger.Item).Value(func(seg []byte) error {
+				forgetSegment(seg)
+				return nil
+			})
+			return true
+		})
 	}
 }
 

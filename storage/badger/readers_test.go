@@ -107,4 +107,14 @@ func TestManyAskAtOnce(t *testing.T) {
 			s.sealNow()
 		})
 	})
+	s.onFlusher(func() {
+		s.segments.since -= cacheTime
+		s.forgetQuestions() // which notices the last ones
+		s.segments.since -= cacheTime
+		s.forgetQuestions()
+	})
+	if len(s.segments.kept) > 0 {
+		t.Errorf("%d segments are kept after the last question", len(s.segments.kept))
+	}
+	compareReads(t, s, want)
 }
