@@ -2,6 +2,7 @@ package badger
 
 import (
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -168,6 +169,7 @@ func (s *Store) forgetQuestions() {
 			return true
 		})
 	}
+	debug.FreeOSMemory() // else it stays ours for long when nothing else happens
 }
 
 // spans appends the spans that refs name. Those that cannot be read are
