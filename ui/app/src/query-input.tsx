@@ -27,6 +27,8 @@ export function QueryInput({ value, onChange, onSubmit, service, placeholder, la
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(-1);
   const [caret, setCaret] = useState(0);
+  const marked = useRef<string | undefined>(undefined);
+  marked.current = choices[active]?.text;
   const at = typing(value, Math.min(caret, value.length));
 
   useEffect(() => {
@@ -41,10 +43,11 @@ export function QueryInput({ value, onChange, onSubmit, service, placeholder, la
         (a) => {
           const found = a.keys?.map((k) => ({ text: k.key, spans: k.spans })) ?? a.values?.map((v) => ({ text: v.value, spans: v.spans })) ?? [];
           const extra = at.kind === "key" && !logfmt ? ["service", "operation", "duration", "error"].filter((k) => k.startsWith(at.prefix.toLowerCase()) && !found.some((f) => f.text === k)) : [];
-          setChoices([...extra.map((text) => ({ text, spans: 0 })), ...found]);
-          setActive(-1);
+          const next = [...extra.map((text) => ({ text, spans: 0 })), ...found];
+          setChoices(next);
+          setActive(next.findIndex((c) => c.text === marked.current)); // what was marked meanwhile stays so
         },
-        () => setChoices([]), // completion is a help, not a promise
+        () => abort.signal.aborted || setChoices([]), // completion is a help, not a promise
       );
     }, 80);
     return () => (clearTimeout(timer), abort.abort());

@@ -100,6 +100,7 @@ test("header tags are found by completion, without a service", async () => {
   await q.click();
   await page.keyboard.type("my_tag_h");
   await page.locator(".choices").getByRole("option", { name: "my_tag_header" }).waitFor();
+  await expect.poll(() => page.locator(".choices [role=option]").count()).toBe(1); // not those for what was typed before
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter"); // takes the key
   await page.locator(".choices").getByRole("option", { name: "jason" }).waitFor();
@@ -111,6 +112,33 @@ test("header tags are found by completion, without a service", async () => {
   await expect.poll(() => params().get("q")).toBe("my_tag_header=jason");
   const want = [...new Set(spans.filter((s) => tag(s, "my_tag_header") === "jason").map((s) => s.traceId))];
   await expect.poll(async () => (await shownIDs()).sort()).toEqual(want.sort());
+});
+
+test("a choice stays marked when the answer for what was typed since comes late", async () => {
+  await open("/search");
+  await rows().first().waitFor();
+  const late: (() => void)[] = [];
+  await page.route(/tags\/keys\?prefix=my_tag_h&/, async (route) => {
+    await new Promise<void>((done) => late.push(done));
+    await route.continue();
+  });
+  const q = page.getByRole("combobox", { name: "Query" });
+  await q.click();
+  await page.keyboard.type("my_tag");
+  const option = page.locator(".choices").getByRole("option", { name: "my_tag_header" });
+  await option.waitFor();
+  await page.keyboard.type("_h");
+  await expect.poll(() => late.length).toBe(1);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown"); // past my_tag_env
+  await expect.poll(() => option.getAttribute("aria-selected")).toBe("true");
+  const answered = page.waitForResponse(/prefix=my_tag_h&/);
+  late[0]!();
+  await answered;
+  await page.waitForTimeout(100);
+  expect(await option.getAttribute("aria-selected")).toBe("true");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => q.inputValue()).toBe("my_tag_header=");
 });
 
 test("an error anywhere in the trace is a search", async () => {
