@@ -34,19 +34,22 @@ func TestSlowHeadIsCutOff(t *testing.T) {
 	}
 	plain, encrypted := start(t, t.TempDir(), "--span-storage.type=memory"), start(t, t.TempDir(), secure...)
 	for _, port := range ports {
-		for head, p := range map[string]*process{
-			"": plain, "POST /api/v2/spans HTTP/1.1\r\nHost: x\r\nX-Slow: ": plain,
-			"\x16\x03\x01": encrypted, // of a ClientHello
+		for _, tt := range []struct {
+			head string
+			to   *process
+		}{
+			{"", plain}, {"POST /api/v2/spans HTTP/1.1\r\nHost: x\r\nX-Slow: ", plain},
+			{"\x16\x03\x01", encrypted}, // of a ClientHello
 		} {
-			t.Run(fmt.Sprintf("%s %.4q", port.logged, head), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s %.4q", port.logged, tt.head), func(t *testing.T) {
 				t.Parallel()
-				_, at, _ := strings.Cut(p.url(port.logged), "://")
+				_, at, _ := strings.Cut(tt.to.url(port.logged), "://")
 				c, err := net.Dial("tcp", at)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				if _, err := io.WriteString(c, head); err != nil {
+				if _, err := io.WriteString(c, tt.head); err != nil {
 					t.Fatal(err)
 				}
 				if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {

@@ -106,7 +106,12 @@ func askTogether(url string, bytes int) error {
 	answers := make(chan error, together)
 	for range together {
 		go func() {
-			resp, err := http.Get(url)
+			req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+			if err != nil {
+				answers <- err
+				return
+			}
+			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
 				answers <- err
 				return
