@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"helm.sh/helm/v3/pkg/strvals"
+	mesh "istio.io/api/mesh/v1alpha1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -124,5 +126,33 @@ func TestHelmCommandsSetWhatIsThere(t *testing.T) {
 	literal := regexp.MustCompile(`create secret generic (\S+) --from-literal=(\w+)=(\S+)`).FindStringSubmatch(text)
 	if literal == nil || !strings.Contains(manifest, "secretName: "+literal[1]) || !strings.Contains(manifest, "=/secrets/auth/"+literal[2]) {
 		t.Errorf("the chart does not take the Secret %q:\n%s", literal, manifest)
+	}
+}
+
+// TestReadmeSettingsAreTaken: the README's mesh settings by Istio's type, its
+// Envoy settings by Envoy, in the place of those of deploy/compose.
+func TestReadmeSettingsAreTaken(t *testing.T) {
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, "../../README.md"), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("got %d blocks of YAML, want the mesh's and Envoy's", len(blocks))
+	}
+	settings, err := yaml.YAMLToJSONStrict([]byte(blocks[0][1]))
+	must(t, err)
+	must(t, protojson.Unmarshal(settings, new(mesh.MeshConfig)))
+
+	lines := strings.Split(strings.TrimRight(blocks[1][1], "\n"), "\n")
+	indented := strings.Repeat(" ", 16) + strings.Join(lines, "\n"+strings.Repeat(" ", 16)) + "\n"
+	text := read(t, compose+"front.yaml")
+	theirs := regexp.MustCompile(`(?s) {16}tracing:\n.*? {16}(route_config:)`)
+	if !theirs.MatchString(text) {
+		t.Fatal("deploy/compose/front.yaml has no tracing")
+	}
+	text = theirs.ReplaceAllLiteralString(text, indented+strings.Repeat(" ", 16)+"route_config:")
+	text = strings.ReplaceAll(text, "name: spandrel", "name: zipkin") // the cluster that the README speaks of
+	config := filepath.Join(t.TempDir(), "envoy.yaml")
+	must(t, os.WriteFile(config, []byte(text), 0o600))
+	out, err := exec.Command(envoy(t), "--mode", "validate", "-c", config, "--service-cluster", "a", "--service-node", "a").CombinedOutput()
+	if err != nil || !strings.Contains(text, "collector_cluster: zipkin") {
+		t.Errorf("%v\n%s\n%s", err, out, text)
 	}
 }
