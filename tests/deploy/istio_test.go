@@ -197,6 +197,22 @@ func TestManifestsRun(t *testing.T) {
 	}
 }
 
+// TestSecretThatCannotBeReadEndsTheStart, where going on would let everybody ask.
+func TestSecretThatCannotBeReadEndsTheStart(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a container with another user's uid needs root, which continuous integration has")
+	}
+	text, _, err := helm(t, "auth: {existingSecret: who, keys: [token]}")
+	must(t, err)
+	objects := decode(t, text+secret(t, "who", map[string]string{"token": "a-token-of-the-test"}))
+	p := asPod(t, objects, podTemplate(t, objects), 0, 0)
+	must(t, os.Chmod(filepath.Join(p.Volumes["/secrets/auth"], "token"), 0o400)) // root's alone
+	out, err := p.command(t).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "spandrel: --query.auth.token-file: open /secrets/auth/token: permission denied") {
+		t.Errorf("got %v and\n%s", err, out)
+	}
+}
+
 // get wants 200 and the text. A token is sent where there is one.
 func get(t *testing.T, r *running, url, token, want string) {
 	t.Helper()

@@ -110,6 +110,19 @@ func enterNetwork(pid int) error {
 	return unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
 }
 
+// command is what becomes the container, in namespaces of its own.
+func (p pod) command(t *testing.T) *exec.Cmd {
+	t.Helper()
+	spec, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{podVariable + "=" + string(spec)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
+	return cmd
+}
+
 // running is a container at work.
 type running struct {
 	pod pod
@@ -126,14 +139,8 @@ func start(t *testing.T, p pod, ready string) *running {
 	if os.Getuid() != 0 {
 		t.Skip("a container with another user's uid needs root, which continuous integration has")
 	}
-	spec, err := json.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &running{pod: p, cmd: exec.Command("/proc/self/exe"), log: new(bytes.Buffer)}
-	r.cmd.Env = []string{podVariable + "=" + string(spec)}
+	r := &running{pod: p, cmd: p.command(t), log: new(bytes.Buffer)}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
