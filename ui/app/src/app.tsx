@@ -1,6 +1,7 @@
 // The frame around every view: navigation, a field that takes any trace id,
 // time zone and theme. Views are loaded when they are first asked for.
 import { Component, type ReactNode, useEffect, useRef, useState } from "react";
+import { config, type MenuGroup, type MenuItem } from "./config";
 import { findTraceID } from "./ids";
 import { Icon, Link } from "./kit";
 import { later } from "./later";
@@ -33,6 +34,8 @@ const views: View[] = [
   { path: "mesh", title: "Mesh", key: "h", view: <Mesh /> },
   { path: "status", title: "Status", key: "i", view: <Status /> },
 ];
+/** Those that the operator wants in the menu; the others open by their address. */
+const listed = views.filter((v) => (v.path !== "dependencies" || config.map) && (v.path !== "monitor" || config.services));
 
 export function App() {
   const { path, query } = usePlace();
@@ -57,7 +60,7 @@ export function App() {
       } else if (e.key === "g") afterG = performance.now();
       else if (performance.now() - afterG < 1200) {
         afterG = -Infinity;
-        const view = views.find((v) => v.key === e.key);
+        const view = listed.find((v) => v.key === e.key);
         if (view) (e.preventDefault(), e.stopImmediatePropagation(), go(view.path));
       }
     };
@@ -98,7 +101,7 @@ function Header() {
         <span>Spandrel</span>
       </Link>
       <nav aria-label="Views">
-        {views.map((v) => (
+        {listed.map((v) => (
           <Link key={v.path} to={v.path} className={path === v.path || (v.path === "search" && path.startsWith("trace/")) ? "here" : ""}>
             {v.title}
           </Link>
@@ -106,11 +109,36 @@ function Header() {
       </nav>
       <span className="grow" />
       <Omnibox />
+      {config.menu.map((m, i) => (
+        <MenuEntry key={i} entry={m} />
+      ))}
       <button type="button" className="quiet" title="Show times in UTC or local time" onClick={() => setPref("tz", zone === "utc" ? "local" : "utc")}>
         {zone === "utc" ? "UTC" : "Local"}
       </button>
-      <ThemeButton theme={theme} />
+      {config.themeButton && <ThemeButton theme={theme} />}
     </header>
+  );
+}
+
+/** What the operator has put into the menu: a link, or several under one name. */
+function MenuEntry({ entry }: { entry: MenuItem | MenuGroup }) {
+  if (!("items" in entry))
+    return entry.url ? (
+      <a className="button quiet" href={entry.url} target={entry.target} rel="noopener noreferrer">
+        {entry.label}
+      </a>
+    ) : (
+      <span className="dim">{entry.label}</span>
+    );
+  return (
+    <details className="menu" onBlur={(e) => !e.currentTarget.contains(e.relatedTarget) && (e.currentTarget.open = false)}>
+      <summary>{entry.label}</summary>
+      <div>
+        {entry.items.map((m, i) => (
+          <MenuEntry key={i} entry={m} />
+        ))}
+      </div>
+    </details>
   );
 }
 
@@ -159,7 +187,7 @@ function NotFound({ path }: { path: string }) {
 }
 
 const keys: [string, string][] = [
-  ["/", "find"], ["Ctrl K", "go to the trace id field"], ["g e · g s · g m · g r · g h · g i", "Explore · Services · Map · Errors · Mesh · Status"], ["?", "this list"],
+  ["/", "find"], ["Ctrl K", "go to the trace id field"], [listed.map((v) => "g " + v.key).join(" · "), listed.map((v) => v.title).join(" · ")], ["?", "this list"],
   ["In a trace", ""],
   ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c", "critical path"],
   ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"],

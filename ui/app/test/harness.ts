@@ -1,6 +1,7 @@
 // Starts the real binary and Debian's Chromium, and feeds the one for the other.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -70,6 +71,18 @@ export async function openPage(browser: Browser, server: Server, options: Parame
   page.on("pageerror", (e) => problems.push(`exception: ${e.message}`));
   page.on("request", (r) => !r.url().startsWith(new URL(server.url).origin) && !/^(data|blob):/.test(r.url()) && problems.push(`leaves the origin: ${r.url()}`));
   return { page, problems };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds serious or critical on the page as it is. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const a = (window as unknown as { axe: { run: (o: object) => Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe;
+    const r = await a.run({ resultTypes: ["violations"] });
+    return r.violations.filter((v) => /serious|critical/.test(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + n.failureSummary.slice(0, 200)).join(" | ")}`);
+  });
 }
 
 type Zipkin = Record<string, unknown> & { traceId: string; id: string; timestamp?: number; annotations?: { timestamp: number }[] };

@@ -1,6 +1,7 @@
 // Explore: find traces. The whole state of the view is in the address.
 import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, type SearchAnswer, type Summary, useJson } from "../api";
+import { config } from "../config";
 import { count, duration, goDuration, percent, plural } from "../format";
 import { type Column, Flags, Icon, Link, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
@@ -118,7 +119,7 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
   const columns: Column<Summary>[] = [
     {
       key: "pick", label: <span className="visually-hidden">Compare</span>, width: "28px",
-      cell: (t) => <input type="checkbox" aria-label={`Choose ${rootName(t).slice(0, 80)} of ${t.id.slice(0, 7)} to compare`} checked={chosen.includes(t.id)} onChange={() => setChosen((c) => (c.includes(t.id) ? c.filter((x) => x !== t.id) : [...c, t.id]))} />,
+      cell: (t) => <input type="checkbox" aria-label={`Choose ${rootName(t).slice(0, 80)} of ${t.id.slice(0, config.idLength)} to compare`} checked={chosen.includes(t.id)} onChange={() => setChosen((c) => (c.includes(t.id) ? c.filter((x) => x !== t.id) : [...c, t.id]))} />,
     },
     {
       key: "name", label: "Trace", width: "minmax(150px, 2.6fr)", by: (t) => rootName(t),

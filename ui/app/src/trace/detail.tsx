@@ -2,6 +2,7 @@
 // shows both halves.
 import { useEffect, useMemo, useState } from "react";
 import { type SpanDetail, type Tag, useJson } from "../api";
+import { config } from "../config";
 import { duration, goDuration } from "../format";
 import { Copy, copyText, Flags, Icon, Link, Service, Status, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
@@ -221,8 +222,10 @@ const Command = ({ text }: { text: string }) => (
 // What an operator looks for first; the rest follows by name.
 const first = ["error", "http.status_code", "response_flags", "http.method", "http.url", "upstream_cluster", "upstream_cluster.name", "peer.address", "upstream_address", "grpc.status_code", "istio.canonical_service", "istio.canonical_revision", "istio.namespace", "node_id", "guid:x-request-id"];
 
-function order(tags: Tag[]): Tag[] {
+export function order(tags: Tag[], prefixes = config.topTags): Tag[] {
   const rank = (k: string) => {
+    const top = prefixes.findIndex((p) => k.toLowerCase().startsWith(p));
+    if (top >= 0) return top - prefixes.length;
     const i = first.indexOf(k);
     return i < 0 ? first.length : i;
   };

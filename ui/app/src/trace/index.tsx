@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError } from "../api";
 import { typingIn } from "../app";
+import { config } from "../config";
 import { count, duration, plural } from "../format";
 import { Copy, copyText, Icon, Link, Tabs, Time, Trouble } from "../kit";
 import { later } from "../later";
@@ -70,7 +71,7 @@ function readState(m: TraceModel, q: URLSearchParams) {
     m.hops = fold.split(",").includes("hops") && !!m.t.pair;
     m.similar = fold.split(",").includes("similar");
   }
-  if (q.get("cp") === "0") m.critical = false;
+  if (q.has("cp")) m.critical = q.get("cp") === "1";
   if (q.get("skew") === "adjusted") m.adjusted = true;
   m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: q.get("only") === "errors", service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
   for (const r of (q.get("x") ?? "").split(".").filter(Boolean)) {
@@ -97,7 +98,7 @@ function writeState(m: TraceModel) {
   setParams({
     zoom: m.zoom.from > 0 || m.zoom.to < all ? `${+m.zoom.from.toFixed(3)}-${+m.zoom.to.toFixed(3)}` : null,
     fold: fold === usual ? null : fold || "none",
-    cp: m.critical ? null : "0",
+    cp: m.critical === config.criticalPath ? null : m.critical ? "1" : "0",
     skew: m.adjusted ? "adjusted" : null,
     mode: m.filter.mode === "filter" ? "filter" : null,
     only: m.filter.errors ? "errors" : null,
@@ -120,7 +121,7 @@ function Opened({ model }: { model: TraceModel }) {
   const t = model.t;
   const root = rowText(t, 0);
   useEffect(() => {
-    document.title = `${root.what || root.who} – ${t.id.slice(0, 7)} – Spandrel`;
+    document.title = `${root.what || root.who} – ${t.id.slice(0, config.idLength)} – Spandrel`;
   }, [t]);
   const first = useRef(true);
   useEffect(() => {
@@ -171,21 +172,23 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
           <span className="dim">{service.split(".")[0]!.slice(0, 60)}</span> <bdi>{root.slice(0, 200)}</bdi>
         </h1>
         <code className="id" title={t.id}>
-          {t.id.slice(0, 7)}
+          {t.id.slice(0, config.idLength)}
         </code>
         <Copy text={t.id} label="Copy the trace id" />
         <Link className="button small" to={`trace/${t.id}...`}>
           Compare
         </Link>
-        <details className="menu">
-          <summary>JSON</summary>
-          <div>
-            <a href={`${jaeger}?prettyPrint=true`}>Jaeger</a>
-            <a href={`${jaeger}?raw=true&prettyPrint=true`}>Jaeger, unadjusted</a>
-            <a href={`${mine}zipkin`}>Zipkin</a>
-            <a href={`${mine}otlp`}>OTLP</a>
-          </div>
-        </details>
+        {config.jsonView && (
+          <details className="menu">
+            <summary>JSON</summary>
+            <div>
+              <a href={`${jaeger}?prettyPrint=true`}>Jaeger</a>
+              <a href={`${jaeger}?raw=true&prettyPrint=true`}>Jaeger, unadjusted</a>
+              <a href={`${mine}zipkin`}>Zipkin</a>
+              <a href={`${mine}otlp`}>OTLP</a>
+            </div>
+          </details>
+        )}
       </div>
       <div className="facts">
         <Time at={t.start} long />

@@ -1,6 +1,7 @@
 // The state of one open trace, apart from React: what is folded, filtered,
 // zoomed and selected. Views subscribe; the grid reads it on every frame.
 import { json } from "../api";
+import { config } from "../config";
 import { serviceColors } from "../theme-colors";
 import { criticalPath, type Path } from "./critical";
 import type { LoadedTrace } from "./load";
@@ -17,7 +18,7 @@ export class TraceModel {
   colors: string[];
   hops: boolean;
   similar = false;
-  critical = true;
+  critical = config.criticalPath;
   adjusted = false;
   filter: Filter = { q: "", mode: "highlight", errors: false, service: "", min: 0 };
   collapsed: Uint8Array;
