@@ -14,6 +14,14 @@ const whole = [...byTrace.values()].find((t) => t.length === 8 && t.some((s) => 
 const id = whole[0]!.traceId;
 const dir = mkdtempSync(join(tmpdir(), "spandrel-ui-"));
 
+const begin = Date.now() * 1000 - 90e6;
+const made = (n: number, part: object) => ({ traceId: "00000000000000000000000000000014", id: n.toString(16).padStart(16, "0"), ...(n > 1 ? { parentId: (n - 1).toString(16).padStart(16, "0") } : {}), name: `step ${n}`, kind: "SERVER", timestamp: begin + n, duration: 100_000 - n, localEndpoint: { serviceName: `made-${n}` }, ...part });
+const job = [
+  made(1, { tags: { tenant: "a&b/c" } }),
+  made(2, {}),
+  made(3, { tags: { job: "nightly build", two: "2", lonely: "1", evil: "1" }, annotations: [{ timestamp: begin + 9, value: "retry" }] }),
+];
+
 const settings = {
   menu: [
     { label: "Kiali", url: "https://kiali.example.com/console", anchorTarget: "_self" },
@@ -27,6 +35,17 @@ const settings = {
   disableJsonView: true,
   tracking: { gaID: "UA-1", trackErrors: true },
   scripts: [{ text: "alert(1)", type: "inline" }],
+  linkPatterns: [
+    { type: "tags", key: "job", url: "https://jobs.example.com/#{tenant}/#{job}?from=#{trace.startTime | add -1000000 | epoch_micros_to_date_iso}", text: "job #{job} of #{tenant}" },
+    { type: "tags", key: "two", url: "/a/#{two}", text: "first" },
+    { type: "tags", key: "two", url: "/b/#{two}", text: "second" },
+    { type: "tags", key: "lonely", url: "/#{nobody}", text: "no link" },
+    { type: "tags", key: "evil", url: "javascript:alert(#{evil})", text: "no link either" },
+    { type: "logs", key: "event", url: "/events/#{event}/#{job}", text: "what #{event} means" },
+    { type: "process", key: "host", url: "/hosts/#{host}", text: "host" },
+    { type: "traces", url: "https://logs.example.com/?id=#{traceID | pad_start 40 0}&to=#{endTime | epoch_micros_to_date_iso}", text: "Logs of #{traceName}" },
+    { type: "traces", url: "/#{job}", text: "missing" },
+  ],
   nobodyKnows: { this: [1, 2, 3] },
   monitor: "not an object",
 };
@@ -36,6 +55,7 @@ beforeAll(async () => {
   writeFileSync(file, JSON.stringify(settings));
   [server, browser] = await Promise.all([startServer("/jaeger", [`--query.ui-config=${file}`]), launch()]);
   await server.zipkin(spans);
+  await server.zipkin(job);
 });
 afterAll(async () => {
   await browser?.close();
@@ -100,4 +120,41 @@ test("13: on a narrow screen the menu makes the page no wider", async () => {
   await open("/search", { viewport: { width: 360, height: 740 } });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   expect(await header().getByRole("link", { name: "Kiali" }).isVisible()).toBe(true);
+});
+
+test("14: tags, events and the process have their links, with what stands above them in the trace", async () => {
+  ({ page, problems } = await openPage(browser, server));
+  // no protocol received today brings a process with tags: they are added to the answer
+  await page.route("**/spans?ids=*", async (route) => {
+    const answer = await route.fetch();
+    const body = (await answer.json()) as { spans: { process?: object[] }[] };
+    for (const s of body.spans) s.process = [{ key: "host", type: "string", value: "node 7" }];
+    await route.fulfill({ response: answer, json: body });
+  });
+  await page.goto(`${server.url}/trace/${job[0]!.traceId}?uiFind=${job[2]!.id}`);
+  const detail = page.locator(".detail");
+  const link = (name: string) => detail.getByRole("link", { name, exact: true });
+  await link("nightly build job nightly build of a&b/c").waitFor();
+  const from = new Date((begin + 1 - 1_000_000) / 1000).toISOString();
+  expect(await link("nightly build job nightly build of a&b/c").getAttribute("href")).toBe(`https://jobs.example.com/a%26b%2Fc/nightly%20build?from=${encodeURIComponent(from)}`);
+  expect(await detail.locator('a[target="_blank"]').first().getAttribute("rel")).toBe("noopener noreferrer");
+  expect([await link("first").getAttribute("href"), await link("second").getAttribute("href")]).toEqual(["/a/2", "/b/2"]);
+  expect(await link("retry what retry means").getAttribute("href")).toBe("/events/retry/nightly%20build");
+  expect(await link("node 7 host").getAttribute("href")).toBe("/hosts/node%207");
+  expect(await detail.locator("a.external").count()).toBe(5); // none for what is missing or evil
+  const trace = page.locator(".title a.external");
+  expect(await trace.count()).toBe(1);
+  expect((await trace.textContent())!.trim()).toBe("Logs of made-1: step 1");
+  expect(await trace.getAttribute("href")).toBe(`https://logs.example.com/?id=${"14".padStart(40, "0")}&to=${encodeURIComponent(new Date((begin + 1 + 99_999) / 1000).toISOString())}`);
+  expect(await violations(page)).toEqual([]);
+});
+
+test("14: what stands above is not asked for where nothing lacks it", async () => {
+  ({ page, problems } = await openPage(browser, server));
+  const asked: string[] = [];
+  page.on("request", (r) => /spans\?ids=/.test(r.url()) && asked.push(r.url()));
+  await page.goto(`${server.url}/trace/${job[0]!.traceId}?uiFind=${job[1]!.id}`);
+  await page.locator(".detail .operation").waitFor();
+  await page.waitForTimeout(300);
+  expect(asked.length).toBe(1);
 });

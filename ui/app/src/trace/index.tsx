@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError } from "../api";
 import { typingIn } from "../app";
-import { config } from "../config";
+import { config, elsewhere } from "../config";
 import { count, duration, plural } from "../format";
 import { Copy, copyText, Icon, Link, Tabs, Time, Trouble } from "../kit";
 import { later } from "../later";
@@ -13,6 +13,7 @@ import { Detail } from "./detail";
 import { FilterBar } from "./filter";
 import { Grid, rowHeight } from "./grid";
 import { load, type LoadedTrace, newer } from "./load";
+import { traceLinks } from "./links";
 import { Minimap, Ruler } from "./minimap";
 import { TraceModel } from "./model";
 import { mostlyPairs } from "./rows";
@@ -178,6 +179,7 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
         <Link className="button small" to={`trace/${t.id}...`}>
           Compare
         </Link>
+        <TraceLinks model={model} />
         {config.jsonView && (
           <details className="menu">
             <summary>JSON</summary>
@@ -239,6 +241,22 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
         <Tabs label="View" tabs={viewNames} value={view} onChange={setView} />
       </div>
     </div>
+  );
+}
+
+/** The operator's links of the whole trace. */
+function TraceLinks({ model }: { model: TraceModel }) {
+  const all = traceLinks(model.t).map((l, i) => (
+    <a key={i} href={l.url} target={elsewhere} rel="noopener noreferrer" className="external">
+      <Icon name="link" /> {l.text}
+    </a>
+  ));
+  if (all.length < 3) return all;
+  return (
+    <details className="menu">
+      <summary>Links</summary>
+      <div>{all}</div>
+    </details>
   );
 }
 
