@@ -3,7 +3,7 @@
 import { Component, type ReactNode, useEffect, useRef, useState } from "react";
 import { config, type MenuGroup, type MenuItem } from "./config";
 import { findTraceID } from "./ids";
-import { Icon, Link } from "./kit";
+import { Icon, Link, Menu } from "./kit";
 import { later } from "./later";
 import { setPref, setTheme, type Theme, usePref, useZone } from "./prefs";
 import { moved } from "./moved";
@@ -131,14 +131,7 @@ function MenuEntry({ entry }: { entry: MenuItem | MenuGroup }) {
       <span className="dim">{entry.label}</span>
     );
   return (
-    <details className="menu" onBlur={(e) => !e.currentTarget.contains(e.relatedTarget) && (e.currentTarget.open = false)}>
-      <summary>{entry.label}</summary>
-      <div>
-        {entry.items.map((m, i) => (
-          <MenuEntry key={i} entry={m} />
-        ))}
-      </div>
-    </details>
+    <Menu label={entry.label}>{() => entry.items.map((m, i) => <MenuEntry key={i} entry={m} />)}</Menu>
   );
 }
 

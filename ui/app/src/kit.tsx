@@ -52,6 +52,30 @@ export function Link({ to, children, className, title }: { to: string; children:
   );
 }
 
+/** A menu that is open until the focus leaves it; what it holds is made when it is opened. */
+export function Menu({ label, title, children }: { label: ReactNode; title?: string; children: () => ReactNode }) {
+  const [open, set] = useState(false);
+  const box = useRef<HTMLDetailsElement>(null);
+  return (
+    <details
+      ref={box}
+      className="menu"
+      open={open}
+      onToggle={(e) => set(e.currentTarget.open)}
+      onBlur={(e) => !e.currentTarget.contains(e.relatedTarget) && set(false)}
+      onKeyDown={(e) => {
+        if (e.key !== "Escape" || !open) return;
+        e.stopPropagation();
+        set(false);
+        box.current?.querySelector("summary")?.focus();
+      }}
+    >
+      <summary title={title}>{label}</summary>
+      {open && <div tabIndex={-1}>{children()}</div>}
+    </details>
+  );
+}
+
 export function Copy({ text, label }: { text: string; label: string }) {
   const [done, set] = useState(false);
   return (

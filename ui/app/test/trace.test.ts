@@ -1,7 +1,7 @@
 // Acceptance criteria of the trace page, and the click paths of an operator.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+import { launch, openPage, recorded, type Server, startServer, synthetic, violations } from "./harness";
 
 let server: Server, browser: Browser, page: Page, problems: string[];
 const spans = recorded("bookinfo");
@@ -249,8 +249,8 @@ test("similar siblings fold into one row with their number", async () => {
 
 test("JSON in each form is one click away", async () => {
   await open(`/trace/${id}`);
-  await page.locator(".menu summary").click();
-  for (const href of await page.locator(".menu a").evaluateAll((as) => as.map((a) => (a as HTMLAnchorElement).href))) {
+  await page.locator(".title .menu summary").click();
+  for (const href of await page.locator(".title .menu a").evaluateAll((as) => as.map((a) => (a as HTMLAnchorElement).href))) {
     const r = await fetch(href);
     expect([r.status, (await r.text()).includes(whole[0]!.id)], href).toEqual([200, true]);
   }
@@ -305,4 +305,60 @@ test("40: clocks are shown as they were; adjusting moves times only, is marked a
   expect(await durations()).toEqual(before);
   await page.reload();
   await page.locator('button[aria-pressed="true"]', { hasText: "Clocks adjusted" }).waitFor();
+});
+
+describe("11: Jaeger's svcFilter", () => {
+  const names = [...new Set(whole.map((s) => (s.localEndpoint as { serviceName: string }).serviceName))].sort();
+  const hidden = "reviews.default";
+  /** Jaeger UI's checksum, written from its description: FNV-1a's shape with 16 bits. */
+  const checksum = (list: string[]) => [...Buffer.from(list.join("\0"), "utf16le").swap16()].reduce((h, _, i, b) => (i % 2 ? (((h ^ (b[i - 1]! * 256 + b[i]!)) * 257) % 65536) : h), 0x811c).toString(16);
+  const filter = `${checksum(names)}.${names.reduce((bits, n, i) => bits + (n === hidden ? 0 : 2 ** i), 0).toString(16)}`;
+  const shownServices = () => page.locator(".row:not([hidden]) .who").allTextContents();
+
+  test("a link of Jaeger hides the same services, and all that they called", async () => {
+    expect(names).toContain(hidden);
+    await open(`/trace/${id}?fold=none&svcFilter=${filter}`);
+    const below = (x: string): string[] => [x, ...whole.filter((s) => s.parentId === x).flatMap((s) => below(s.id))];
+    const gone = new Set(whole.filter((s) => (s.localEndpoint as { serviceName: string }).serviceName === hidden).flatMap((s) => below(s.id)));
+    expect(gone.size).toBeGreaterThan(1);
+    expect(await count()).toBe(whole.length - gone.size);
+    expect((await shownServices()).join()).not.toMatch(/^reviews/);
+    expect(await page.locator(".filter-bar").textContent()).toContain(`${gone.size} spans hidden`);
+    await page.waitForTimeout(500);
+    expect(params().get("svcFilter")).toBe(filter);
+  });
+  test("one made for other services shows all and leaves the address", async () => {
+    await open(`/trace/${id}?fold=none&uiFind=${whole[0]!.id}&svcFilter=ffff.1`);
+    expect(await count()).toBe(whole.length);
+    await expect.poll(() => params().has("svcFilter")).toBe(false);
+    expect(params().get("uiFind")).toBe(whole[0]!.id);
+    await page.reload();
+    await rows().first().waitFor();
+    expect(await count()).toBe(whole.length);
+  });
+  test("the menu writes what Jaeger reads, keeps the root, and works by keyboard", async () => {
+    await open(`/trace/${id}?fold=none`);
+    const menu = page.locator(".filter-bar .menu");
+    await menu.locator("summary").focus();
+    await page.keyboard.press("Enter");
+    await menu.getByLabel(hidden).focus();
+    await page.keyboard.press("Space");
+    await expect.poll(() => params().get("svcFilter")).toBe(filter);
+    const root = whole.find((s) => !s.parentId)!;
+    expect(await menu.getByLabel((root.localEndpoint as { serviceName: string }).serviceName).isDisabled()).toBe(true);
+    expect(await menu.locator("summary").textContent()).toBe(`Services ${names.length - 1} of ${names.length}`);
+    expect(await violations(page)).toEqual([]);
+    await menu.getByText("details.default").click(); // on the name, not the box
+    expect(await menu.getByLabel("details.default").isChecked()).toBe(false);
+    await page.keyboard.press("Escape");
+    expect(await menu.locator("ul").count()).toBe(0);
+    await expect.poll(() => params().get("svcFilter")).not.toBe(filter);
+    await page.reload();
+    await rows().first().waitFor();
+    expect(await menu.locator("summary").textContent()).toBe(`Services ${names.length - 2} of ${names.length}`);
+    await menu.locator("summary").click();
+    await menu.getByRole("button", { name: "Show all" }).click();
+    expect(await count()).toBe(whole.length);
+    await expect.poll(() => params().has("svcFilter")).toBe(false);
+  });
 });

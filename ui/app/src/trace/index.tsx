@@ -75,6 +75,8 @@ function readState(m: TraceModel, q: URLSearchParams) {
   if (q.has("cp")) m.critical = q.get("cp") === "1";
   if (q.get("skew") === "adjusted") m.adjusted = true;
   m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: q.get("only") === "errors", service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
+  const svcFilter = q.get("svcFilter");
+  if (svcFilter !== null && !m.readSvcFilter(svcFilter)) setParams({ svcFilter: null }); // made for other services
   for (const r of (q.get("x") ?? "").split(".").filter(Boolean)) {
     const row = parseInt(r, 36);
     if (row < m.t.n) m.collapsed[row] = 1;
@@ -104,6 +106,7 @@ function writeState(m: TraceModel) {
     mode: m.filter.mode === "filter" ? "filter" : null,
     only: m.filter.errors ? "errors" : null,
     svc: m.filter.service || null,
+    svcFilter: m.svcFilter,
     min: m.filter.min ? String(m.filter.min) : null,
     q: m.filter.q || null,
     span: m.selected >= 0 ? m.spanID(m.selected) : null,

@@ -6,6 +6,7 @@ import { serviceColors } from "../theme-colors";
 import { criticalPath, type Path } from "./critical";
 import type { LoadedTrace } from "./load";
 import { collapseAll, collapseLevel, errorRows, hiddenHalves, indexOf, type Layout, layout, mostlyPairs, reveal, standsFor } from "./rows";
+import { allowed, byName, decode, encode, rootServices } from "./svcfilter";
 import { ERROR, hex, rowsOf, type Skeleton } from "./skeleton";
 
 export interface Zoom { from: number; to: number } // µs after the trace's start
@@ -21,6 +22,7 @@ export class TraceModel {
   critical = config.criticalPath;
   adjusted = false;
   filter: Filter = { q: "", mode: "highlight", errors: false, service: "", min: 0 };
+  hiddenServices = new Set<string>();
   collapsed: Uint8Array;
   openGroups = new Set<number>();
   zoom: Zoom;
@@ -67,7 +69,29 @@ export class TraceModel {
 
   relayout() {
     this.hidden = hiddenHalves(this.t, this.hops);
-    this.layout = layout(this.t, { hops: this.hops, similar: this.similar, collapsed: this.collapsed, openGroups: this.openGroups, keep: this.passing() });
+    this.layout = layout(this.t, { hops: this.hops, similar: this.similar, collapsed: this.collapsed, openGroups: this.openGroups, keep: this.passing(), without: this.without() });
+  }
+
+  /** Services that are hidden with all they called, by number; null if none is. */
+  private without(): Uint8Array | null {
+    return this.hiddenServices.size ? Uint8Array.from(this.t.services, (s) => (this.hiddenServices.has(s) ? 1 : 0)) : null;
+  }
+
+  /** Hides these services, as far as something is left to begin with. */
+  hideServices(names: ReadonlySet<string>) {
+    this.hiddenServices = allowed(names, rootServices(this.t));
+  }
+
+  /** Jaeger's svcFilter for the address. */
+  get svcFilter(): string | null {
+    return encode(byName(this.t.services), this.hiddenServices);
+  }
+
+  /** Takes over a svcFilter; false if it is of other services than these. */
+  readSvcFilter(param: string): boolean {
+    const hidden = decode(byName(this.t.services), param);
+    if (hidden) this.hideServices(hidden);
+    return hidden !== null;
   }
 
   /** Rows that the filter lets through; null if it is off. */
@@ -203,6 +227,7 @@ export class TraceModel {
     const selected = this.selected >= 0 ? hex(old.views[this.selected]!) : "";
     this.t = loaded.trace;
     this.etag = loaded.etag;
+    this.hideServices(this.hiddenServices);
     const rows = new Map<bigint, number>();
     for (let r = 0; r < this.t.n; r++) rows.set(this.t.views[r]!, r);
     this.collapsed = new Uint8Array(this.t.n);
