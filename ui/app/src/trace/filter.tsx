@@ -121,7 +121,7 @@ function Services({ model }: { model: TraceModel }) {
   };
   return (
     <>
-      <Menu label={hidden.size ? `Services ${t.services.length - hidden.size} of ${t.services.length}` : "Services"} title="Hide services, with all that they call">
+      <Menu label={hidden.size ? `Services ${t.services.length - hidden.size} of ${t.services.length}` : "Hide services"} title="Hide services, with all that they call">
         {() => {
           const roots = rootServices(t);
           const last = [...roots].filter((r) => !hidden.has(r)).length < 2; // the only one that is left to begin with stays
