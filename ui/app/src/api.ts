@@ -84,6 +84,7 @@ export interface Summary {
   moreServices?: number;
   statuses?: Record<string, number>;
   flags?: Record<string, number>;
+  columns?: Record<string, string[]>; // by key of a tag
   matched: number;
   partial?: boolean;
 }

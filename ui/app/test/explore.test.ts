@@ -1,7 +1,7 @@
 // Acceptance criteria of the search page, by number, against the real binary.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+import { launch, openPage, recorded, type Server, startServer, synthetic, violations } from "./harness";
 
 let server: Server, browser: Browser, page: Page, problems: string[];
 const spans = recorded("bookinfo");
@@ -313,4 +313,42 @@ test("48: a service's revisions with the shares they have, and their traces", as
   }
   await table.locator("tbody tr", { hasText: "v1" }).getByRole("link", { name: "Traces" }).click();
   await expect.poll(() => rows().count()).toBe(10);
+});
+
+test("tags as columns of the result (complaint 10): chosen with completion, sorted, in the address", async () => {
+  await open("/search?limit=200&service=productpage.default");
+  await rows().first().waitFor();
+  await page.locator(".result-bar .menu summary").click();
+  await page.getByLabel("Key of a tag").fill("my_tag_h");
+  await page.locator(".menu .checks").getByLabel("my_tag_header").click();
+  await expect.poll(() => params().get("cols")).toBe("my_tag_header");
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+  const head = page.getByRole("columnheader", { name: "my_tag_header" });
+  const value = async () => {
+    const at = (await page.getByRole("columnheader").allTextContents()).indexOf("my_tag_header");
+    return rows().locator(`[role=cell]:nth-child(${at + 1})`).allTextContents();
+  };
+  const want = (traceId: string) => [...new Set(spans.filter((s) => s.traceId === traceId).map((s) => tag(s, "my_tag_header")).filter(Boolean))].sort();
+  await expect.poll(async () => (await value()).some(Boolean)).toBe(true);
+  const check = async () => {
+    const ids = await shownIDs(), values = await value();
+    for (const [i, id] of ids.entries()) expect(values[i]!.split(", ").filter(Boolean).sort(), id).toEqual(want(id));
+  };
+  await check();
+  await head.getByRole("button").click(); // descending first
+  await expect.poll(() => params().get("sort")).toBe("-tag:my_tag_header");
+  await expect.poll(async () => (await value())[0]).toBe("jason");
+  await page.reload();
+  await rows().first().waitFor();
+  expect((await value())[0]).toBe("jason");
+  await check();
+});
+
+test("a trace that arrives has the columns too", async () => {
+  await open("/search?live=1&service=columned&cols=fruit");
+  await page.waitForTimeout(500);
+  await server.zipkin([{ traceId: "0000000000000000000000000000c01a", id: "00000000000000fe", name: "now", timestamp: Date.now() * 1000, duration: 5000, localEndpoint: { serviceName: "columned" }, tags: { fruit: "quince" } }]);
+  await page.locator('a[href*="c01a"]').waitFor({ timeout: 3000 });
+  expect(await rows().first().textContent()).toContain("quince");
 });

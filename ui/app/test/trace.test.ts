@@ -362,3 +362,57 @@ describe("11: Jaeger's svcFilter", () => {
     await expect.poll(() => params().has("svcFilter")).toBe(false);
   });
 });
+
+describe("tags as columns of the rows (complaint 10)", () => {
+  const cells = (i: number) => page.locator(".row:not([hidden])").evaluateAll((rs, k) => rs.map((r) => r.querySelectorAll(".column")[k]?.textContent ?? null), i);
+
+  test("are chosen with completion, stand in closed rows, and come back from the address", async () => {
+    ({ page, problems } = await openPage(browser, server));
+    const asked: string[] = [];
+    page.on("request", (r) => /skeleton/.test(r.url()) && asked.push(new URL(r.url()).search));
+    await page.goto(`${server.url}/trace/${id}?fold=none`);
+    await rows().first().waitFor();
+    expect(await page.locator(".row .column").count()).toBe(0);
+    expect(asked.filter(Boolean)).toEqual([]); // nothing more is loaded until it is asked for
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns" }).click();
+    await page.getByLabel("Key of a tag").fill("http.u");
+    await expect.poll(() => page.locator(".menu .checks li").count()).toBe(1);
+    await page.keyboard.press("Enter"); // the only one there is
+    await expect.poll(() => cells(0).then((c) => c[0])).toMatch(/^http:/);
+    await page.getByLabel("Key of a tag").fill("nowhere.to.be.found");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => params().get("cols")).toBe("http.url,nowhere.to.be.found");
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    const check = async () => {
+      // rows are in depth-first order, siblings by start
+      const order = (parent?: string): typeof whole => whole.filter((s) => s.parentId === parent).sort((a, b) => a.timestamp! - b.timestamp!).flatMap((s) => [s, ...order(s.id)]);
+      await expect.poll(() => cells(0)).toEqual(order(undefined).map((s) => tag(s, "http.url")));
+      expect(new Set(await cells(1))).toEqual(new Set([""]));
+      expect(await page.locator(".ruler-title.column").allTextContents()).toEqual(["http.url", "nowhere.to.be.found"]);
+    };
+    await check();
+    asked.length = 0;
+    await page.reload();
+    await rows().first().waitFor();
+    await check();
+    expect(asked.filter((q) => q.includes("tags=")).length).toBe(1); // once, and at once
+    expect(asked.filter((q) => !q).length).toBe(0);
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns 2" }).click();
+    await page.locator(".menu .checks").getByLabel("http.url").click();
+    await expect.poll(() => params().get("cols")).toBe("nowhere.to.be.found");
+    await expect.poll(() => page.locator(".ruler-title.column").count()).toBe(1);
+  });
+  test("eight of them on 10,000 spans keep the page small and the bars in place", async () => {
+    await open(`/trace/${big.id}?fold=none&cols=number,http.method,http.url,cache,error,http.status_code,a,b`);
+    expect(await elements()).toBeLessThanOrEqual(2500);
+    await grid().evaluate((e) => e.scrollTo(0, 100_000));
+    const at = async () => Number(await rows().first().getAttribute("aria-rowindex"));
+    await expect.poll(at).toBeGreaterThan(3000);
+    expect(await grid().getAttribute("aria-colcount")).toBe("10");
+    const places = await page.locator(".row:not([hidden])").first().evaluate((r) => [...r.children].map((c) => c.getBoundingClientRect()).map((b) => [Math.round(b.left), Math.round(b.right)]));
+    for (let i = 1; i < places.length; i++) expect(places[i]![0]).toBe(places[i - 1]![1]); // one beside the other
+    expect(Math.round((await page.locator("canvas.bars").boundingBox())!.x)).toBe(places.at(-1)![0]);
+    expect(Math.round((await page.locator(".ruler").boundingBox())!.x)).toBe(places.at(-1)![0]);
+  });
+});

@@ -1,6 +1,8 @@
 // Explore: find traces. The whole state of the view is in the address.
 import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, type SearchAnswer, type Summary, useJson } from "../api";
+import { ColumnMenu } from "../column-menu";
+import { readColumns, writeColumns } from "../columns";
 import { config } from "../config";
 import { count, duration, goDuration, percent, plural } from "../format";
 import { type Column, Flags, Icon, Link, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
@@ -16,7 +18,7 @@ import { useTail } from "./tail";
 import { EmptyStore } from "../empty";
 
 /** Parameters of the view that a new search keeps. */
-const kept = ["sort", "chart", "live", "uiEmbed", "uiSearchHideGraph", "uiTheme"];
+const kept = ["sort", "chart", "live", "cols", "uiEmbed", "uiSearchHideGraph", "uiTheme"];
 
 export default function Explore() {
   const { query } = usePlace();
@@ -26,9 +28,10 @@ export default function Explore() {
     document.title = `${search.service || "All services"} – Spandrel`;
     if (!ready) show(withRange(search, Date.now() * 1000), query, true); // so that the link means the same tomorrow
   }, [ready, query]);
-  const found = useJson<SearchAnswer>(ready && !search.problem ? `search?${apiQuery(search)}` : null);
+  const cols = readColumns(query);
+  const found = useJson<SearchAnswer>(ready && !search.problem ? `search?${apiQuery(search, cols)}` : null);
   const live = query.get("live") === "1";
-  const tail = useTail(live ? search : null);
+  const tail = useTail(live ? search : null, cols);
   const all = useMemo(() => (live ? tail.merge(found.data?.traces ?? []) : (found.data?.traces ?? [])), [found.data, live, tail.version]);
   const brush = readBrush(query.get("sel"));
   const choices = useMemo(() => readChoices(query), [query]);
@@ -53,7 +56,7 @@ export default function Explore() {
         </QueryBar>
         {error && error.param !== "q" && <Trouble error={error} retry={error.status === 400 ? undefined : found.reload} />}
         {tail.error && <Trouble error={tail.error} />}
-        <Results search={search} query={query} answer={found.data} loading={found.loading || !ready} ms={found.ms} failed={!!error} all={all} shown={shown} brush={brush} choices={choices} pending={tail.pending} onPending={tail.apply} hold={tail.hold} dropped={tail.dropped} />
+        <Results search={search} query={query} cols={cols} answer={found.data} loading={found.loading || !ready} ms={found.ms} failed={!!error} all={all} shown={shown} brush={brush} choices={choices} pending={tail.pending} onPending={tail.apply} hold={tail.hold} dropped={tail.dropped} />
       </section>
     </div>
   );
@@ -105,11 +108,11 @@ function QueryBar({ search, error, onFind, children }: { search: Search; error?:
 }
 
 interface ResultsProps {
-  search: Search; query: URLSearchParams; answer?: SearchAnswer; loading: boolean; ms?: number; failed: boolean; all: Summary[]; shown: Summary[];
+  search: Search; query: URLSearchParams; cols: string[]; answer?: SearchAnswer; loading: boolean; ms?: number; failed: boolean; all: Summary[]; shown: Summary[];
   brush: Brush | null; choices: Choice[]; pending: number; onPending: () => void; hold: (on: boolean) => void; dropped: number;
 }
 
-function Results({ search, query, answer, loading, ms, failed, all, shown, brush, choices, pending, onPending, hold, dropped }: ResultsProps) {
+function Results({ search, query, cols, answer, loading, ms, failed, all, shown, brush, choices, pending, onPending, hold, dropped }: ResultsProps) {
   const sort = query.get("sort") ?? "-start";
   const chart = (["scatter", "heat", "hist"].includes(query.get("chart") ?? "") ? query.get("chart") : "scatter") as ChartKind;
   const [chosen, setChosen] = useState<string[]>([]);
@@ -138,6 +141,10 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
     },
     { key: "status", label: "Status", width: "64px", by: (t) => Number(t.root.status ?? 0), cell: (t) => <Status code={t.root.status} /> },
     { key: "flags", label: "Flags", width: "96px", title: "Envoy's response flags of all spans", by: (t) => Object.keys(t.flags ?? {}).join(), cell: (t) => <span className="clip">{Object.keys(t.flags ?? {}).slice(0, 3).map((f) => <Flags key={f} text={f} />)}</span>, wideOnly: true },
+    ...cols.map((key): Column<Summary> => ({
+      key: "tag:" + key, label: <bdi>{key.slice(0, 60)}</bdi>, title: key, width: "minmax(70px, 1fr)", by: tagOrder(shown, key), wideOnly: true,
+      cell: (t) => <bdi title={t.columns?.[key]?.join("\n")}>{t.columns?.[key]?.join(", ").slice(0, 300)}</bdi>,
+    })),
     { key: "services", label: "Services", width: "minmax(120px, 2fr)", by: (t) => t.services.length, cell: (t) => <ServicePills trace={t} />, wideOnly: true },
     { key: "spans", label: "Spans", width: "64px", right: true, by: (t) => t.spans, cell: (t) => count(t.spans), wideOnly: true },
     { key: "errors", label: "Errors", width: "64px", right: true, by: (t) => t.errors, cell: (t) => (t.errors ? <span className="bad">{count(t.errors)}</span> : <span className="dim">0</span>) },
@@ -152,7 +159,7 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
     },
     { key: "start", label: "Start", width: "104px", right: true, by: (t) => t.start, cell: (t) => <Time at={t.start} /> },
   ];
-  const rows = useMemo(() => sorted(shown, columns, sort), [shown, sort]);
+  const rows = useMemo(() => sorted(shown, columns, sort), [shown, sort, cols.join(",")]);
   const narrowed = choices.length > 0 || brush;
   if (!all.length && !loading && !failed && answer) return <NothingFound search={search} query={query} missing={answer.missing} />;
   return (
@@ -188,6 +195,7 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
         )}
         <span className="grow" />
         {brush && <Differences search={search} brush={brush} onAdd={(q) => show(withRange({ ...search, q: `${search.q} ${q}`.trim() }, 0), query)} />}
+        <ColumnMenu chosen={cols} onChange={(keys) => setOne(query, "cols", writeColumns(keys))} range={`${search.service ? `service=${encodeURIComponent(search.service)}&` : ""}${search.start !== null && search.end !== null ? `start=${search.start}&end=${search.end}` : "lookback=1h"}`} />
         <Tabs label="Chart" value={chart} onChange={(k) => setOne(query, "chart", k === "scatter" ? null : k)} tabs={[["scatter", "Scatter"], ["heat", "Heat map"], ["hist", "Histogram"]]} />
       </div>
       <div className="fill" onPointerEnter={() => hold(true)} onPointerLeave={() => hold(false)}>
@@ -204,6 +212,13 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
       )}
     </>
   );
+}
+
+/** What a column of a tag sorts by: numbers if all its values are. */
+function tagOrder(traces: Summary[], key: string): (t: Summary) => number | string {
+  const first = (t: Summary) => t.columns?.[key]?.[0];
+  const numeric = traces.every((t) => first(t) === undefined || (first(t)!.trim() !== "" && Number.isFinite(Number(first(t)))));
+  return numeric ? (t) => Number(first(t) ?? -Infinity) : (t) => first(t) ?? "";
 }
 
 /** span=<span>[ <span>…]@<trace>: what a trace's link should point at. */

@@ -123,9 +123,10 @@ export function writeSearch(s: Search): URLSearchParams {
 }
 
 /** What to ask the server; the range must be set. */
-export function apiQuery(s: Search): string {
+export function apiQuery(s: Search, columns: string[] = []): string {
   const p = writeSearch(s);
   p.delete("lookback");
+  if (columns.length) p.set("columns", columns.join(","));
   return p.toString();
 }
 

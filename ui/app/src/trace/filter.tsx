@@ -1,5 +1,6 @@
 // What is searched for, left out and folded in a trace.
 import { useEffect, useRef, useState } from "react";
+import { ColumnMenu } from "../column-menu";
 import { count, duration, parseDuration, plural } from "../format";
 import { Icon, Menu } from "../kit";
 import { QueryInput } from "../query-input";
@@ -82,6 +83,8 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
               </button>
             </>
           )}
+          <ColumnMenu chosen={model.columns} onChange={(keys) => void model.setColumns(keys)} range={`start=${Math.floor(model.t.start)}&end=${Math.ceil(model.t.start + model.t.duration)}`} />
+          {model.columnError && <span className="wrong">{model.columnError}</span>}
           <span className="grow" />
           {model.t.pair && (
             <button type="button" aria-pressed={model.hops} title="Show the two proxies of a call as one row (h)" onClick={() => model.set(() => (model.hops = !model.hops))}>

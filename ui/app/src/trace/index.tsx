@@ -3,9 +3,10 @@
 import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError } from "../api";
 import { typingIn } from "../app";
+import { fitColumns, readColumns, writeColumns } from "../columns";
 import { config, elsewhere } from "../config";
 import { count, duration, plural } from "../format";
-import { Copy, copyText, Icon, Link, Tabs, Time, Trouble } from "../kit";
+import { Copy, copyText, Icon, Link, Tabs, Time, Trouble, useSize } from "../kit";
 import { later } from "../later";
 import { pref, setPref } from "../prefs";
 import { base, go, place, setParams, usePlace } from "../router";
@@ -36,7 +37,7 @@ export default function Trace({ id }: { id: string }) {
   useEffect(() => {
     let gone = false;
     setError(null);
-    load(id).then(
+    load(id, readColumns(place().query)).then(
       (loaded) => {
         if (gone) return;
         const m = new TraceModel(loaded);
@@ -75,6 +76,7 @@ function readState(m: TraceModel, q: URLSearchParams) {
   if (q.has("cp")) m.critical = q.get("cp") === "1";
   if (q.get("skew") === "adjusted") m.adjusted = true;
   m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: q.get("only") === "errors", service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
+  m.columns = readColumns(q);
   const svcFilter = q.get("svcFilter");
   if (svcFilter !== null && !m.readSvcFilter(svcFilter)) setParams({ svcFilter: null }); // made for other services
   for (const r of (q.get("x") ?? "").split(".").filter(Boolean)) {
@@ -107,6 +109,7 @@ function writeState(m: TraceModel) {
     only: m.filter.errors ? "errors" : null,
     svc: m.filter.service || null,
     svcFilter: m.svcFilter,
+    cols: writeColumns(m.columns),
     min: m.filter.min ? String(m.filter.min) : null,
     q: m.filter.q || null,
     span: m.selected >= 0 ? m.spanID(m.selected) : null,
@@ -274,7 +277,7 @@ function useLateSpans(model: TraceModel): Late {
     const opened = performance.now();
     const timer = setInterval(() => {
       if (document.hidden || performance.now() - opened > 30 * 60_000) return;
-      newer(model.t.id, etag, abort.signal).then(
+      newer(model.t.id, model.loadedTags, etag, abort.signal).then(
         (l) => {
           if (!l) return;
           etag = l.etag;
@@ -314,6 +317,10 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
     grid.current?.draw();
   }, [selected, model.t]);
   useEffect(() => grid.current?.setNameWidth(names), [names]);
+  const size = useSize(box);
+  const fit = fitColumns(size.width - names, model.columns.length);
+  const columns = model.columns.slice(0, fit.count);
+  useEffect(() => grid.current?.setColumns(columns, fit.width), [columns.join(","), fit.width, model]);
   const drag = (e: React.PointerEvent) => {
     const left = box.current!.getBoundingClientRect().left;
     e.currentTarget.setPointerCapture(e.pointerId);
@@ -332,7 +339,12 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
         <span className="ruler-title" style={{ width: names }}>
           Service and operation
         </span>
-        <Ruler model={model} left={names} />
+        {columns.map((k, i) => (
+          <span key={k} className="ruler-title column" style={{ left: names + i * fit.width, width: fit.width }} title={k}>
+            <bdi>{k}</bdi>
+          </span>
+        ))}
+        <Ruler model={model} left={names + columns.length * fit.width} />
         <div
           className="divider"
           role="separator"

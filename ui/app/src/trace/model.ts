@@ -4,7 +4,7 @@ import { json } from "../api";
 import { config } from "../config";
 import { serviceColors } from "../theme-colors";
 import { criticalPath, type Path } from "./critical";
-import type { LoadedTrace } from "./load";
+import { fetchTrace, type LoadedTrace } from "./load";
 import { collapseAll, collapseLevel, errorRows, hiddenHalves, indexOf, type Layout, layout, mostlyPairs, reveal, standsFor } from "./rows";
 import { allowed, byName, decode, encode, rootServices } from "./svcfilter";
 import { ERROR, hex, rowsOf, type Skeleton } from "./skeleton";
@@ -22,6 +22,9 @@ export class TraceModel {
   critical = config.criticalPath;
   adjusted = false;
   filter: Filter = { q: "", mode: "highlight", errors: false, service: "", min: 0 };
+  columns: string[] = []; // keys of tags
+  private tags: string[]; // those that the trace was loaded with
+  columnError = "";
   hiddenServices = new Set<string>();
   collapsed: Uint8Array;
   openGroups = new Set<number>();
@@ -38,10 +41,12 @@ export class TraceModel {
   private path: Path | null = null;
   private listeners = new Set<() => void>();
   private find: AbortController | null = null;
+  private fetching: AbortController | null = null;
 
   constructor(loaded: LoadedTrace) {
     this.t = loaded.trace;
     this.etag = loaded.etag;
+    this.tags = loaded.tags;
     this.colors = serviceColors(this.t.services);
     this.hops = mostlyPairs(this.t);
     this.collapsed = new Uint8Array(this.t.n);
@@ -227,6 +232,7 @@ export class TraceModel {
     const selected = this.selected >= 0 ? hex(old.views[this.selected]!) : "";
     this.t = loaded.trace;
     this.etag = loaded.etag;
+    this.tags = loaded.tags;
     this.hideServices(this.hiddenServices);
     const rows = new Map<bigint, number>();
     for (let r = 0; r < this.t.n; r++) rows.set(this.t.views[r]!, r);
@@ -244,6 +250,29 @@ export class TraceModel {
     this.relayout();
     this.changed();
     if (this.filter.q) void this.search(this.filter.q);
+  }
+
+  /** Keys that the trace is loaded with. */
+  get loadedTags() {
+    return this.tags;
+  }
+
+  /** Shows tags as columns. Those that the trace was not loaded with are asked for, with the rest of it. */
+  async setColumns(keys: string[]) {
+    this.fetching?.abort();
+    this.columns = keys;
+    this.columnError = "";
+    this.changed();
+    if (keys.every((k) => this.tags.includes(k))) return;
+    const abort = (this.fetching = new AbortController());
+    try {
+      const loaded = await fetchTrace(this.t.id, keys, abort.signal);
+      if (!abort.signal.aborted) this.update(loaded);
+    } catch (e) {
+      if (abort.signal.aborted) return;
+      this.columnError = (e as Error).message;
+      this.changed();
+    }
   }
 
   setAdjusted(on: boolean) {
