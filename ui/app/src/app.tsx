@@ -2,6 +2,7 @@
 // time zone and theme. Views are loaded when they are first asked for.
 import { Component, type ReactNode, useEffect, useRef, useState } from "react";
 import { config, type MenuGroup, type MenuItem } from "./config";
+import { exploreHelp } from "./explore/keys";
 import { findTraceID } from "./ids";
 import { Icon, Link, Menu } from "./kit";
 import { later } from "./later";
@@ -181,6 +182,7 @@ function NotFound({ path }: { path: string }) {
 
 const keys: [string, string][] = [
   ["/", "find"], ["Ctrl K", "go to the trace id field"], [listed.map((v) => "g " + v.key).join(" · "), listed.map((v) => v.title).join(" · ")], ["?", "this list"],
+  ["In the list of traces", ""], ...exploreHelp,
   ["In a trace", ""],
   ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c", "critical path"],
   ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"],

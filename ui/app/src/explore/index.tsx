@@ -5,7 +5,7 @@ import { ColumnMenu } from "../column-menu";
 import { readColumns, writeColumns } from "../columns";
 import { config } from "../config";
 import { count, duration, goDuration, percent, plural } from "../format";
-import { type Column, Flags, Icon, Link, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
+import { type Column, Flags, Icon, Link, type RowFocus, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
 import { splitService } from "../mesh";
 import { go, href, usePlace, withParams } from "../router";
@@ -13,6 +13,7 @@ import { QueryInput } from "../query-input";
 import { Chart, type ChartKind } from "./chart";
 import { type Choice, countFacet, facets, readChoices, refine, rootName, writeChoice } from "./facets";
 import { SearchForm } from "./form";
+import { type ExploreAction, useExploreKeys } from "./keys";
 import { apiQuery, type Brush, lookbackMicros, readBrush, readSearch, type Search, withRange, writeBrush, writeSearch } from "./state";
 import { useTail } from "./tail";
 import { EmptyStore } from "../empty";
@@ -161,6 +162,27 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
   ];
   const rows = useMemo(() => sorted(shown, columns, sort), [shown, sort, cols.join(",")]);
   const narrowed = choices.length > 0 || brush;
+  const focus = useRef<RowFocus>(null);
+  const again = (s: Search) => show(withRange(s, Date.now() * 1000), query);
+  const shiftWindow = (by: number) => {
+    if (search.start === null || search.end === null) return;
+    const shift = by * (search.end - search.start);
+    again({ ...search, lookback: "custom", start: Math.max(0, search.start + shift), end: search.end + shift });
+  };
+  const actions: Record<ExploreAction, () => void> = {
+    down: () => focus.current?.move(1),
+    up: () => focus.current?.move(-1),
+    choose: () => focus.current?.row()?.querySelector<HTMLElement>("input[type=checkbox]")?.click(),
+    compare: () => chosen.length >= 2 && go(compareLink(chosen)),
+    scatter: () => setOne(query, "chart", null),
+    heat: () => setOne(query, "chart", "heat"),
+    hist: () => setOne(query, "chart", "hist"),
+    older: () => shiftWindow(-1),
+    newer: () => shiftWindow(1),
+    live: () => setOne(query, "live", query.get("live") === "1" ? null : "1"),
+    refresh: () => again({ ...search, ...moving(search) }),
+  };
+  useExploreKeys((a) => actions[a]());
   if (!all.length && !loading && !failed && answer) return <NothingFound search={search} query={query} missing={answer.missing} />;
   return (
     <>
@@ -199,12 +221,12 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
         <Tabs label="Chart" value={chart} onChange={(k) => setOne(query, "chart", k === "scatter" ? null : k)} tabs={[["scatter", "Scatter"], ["heat", "Heat map"], ["hist", "Histogram"]]} />
       </div>
       <div className="fill" onPointerEnter={() => hold(true)} onPointerLeave={() => hold(false)}>
-        <Table label="Traces found" className="traces" columns={columns} rows={rows} sort={sort} onSort={(s) => setOne(query, "sort", s === "-start" ? null : s)} id={(t) => t.id} height={34} onOpen={(t, e) => (e.ctrlKey || e.metaKey ? window.open(href(link(t))) : go(link(t)))} selected={(t) => chosen.includes(t.id)} />
+        <Table label="Traces found" className="traces" columns={columns} rows={rows} sort={sort} onSort={(s) => setOne(query, "sort", s === "-start" ? null : s)} id={(t) => t.id} height={34} onOpen={(t, e) => (e.ctrlKey || e.metaKey ? window.open(href(link(t))) : go(link(t)))} selected={(t) => chosen.includes(t.id)} focus={focus} />
       </div>
       {chosen.length > 0 && (
         <div className="chosen" role="status">
           {plural(chosen.length, "trace")} chosen
-          {chosen.length >= 2 && <Link className="button primary" to={`trace/${chosen[0]}...${chosen[1]}?${chosen.slice(0, 10).map((c) => "cohort=" + c).join("&")}`}>Compare</Link>}
+          {chosen.length >= 2 && <Link className="button primary" to={compareLink(chosen)}>Compare</Link>}
           <button type="button" onClick={() => setChosen([])}>
             Clear
           </button>
@@ -235,6 +257,8 @@ function traceLink(t: Summary, search: Search, spans: Map<string, string>): stri
   const q = [search.q, ...Object.entries(search.tags).map(([k, v]) => condition(k, "=", v)), search.errors === "span" ? "error" : ""].filter(Boolean).join(" ");
   return `trace/${t.id}${q ? "?q=" + encodeURIComponent(q) : ""}`;
 }
+
+const compareLink = (ids: string[]) => `trace/${ids[0]}...${ids[1]}?${ids.slice(0, 10).map((c) => "cohort=" + c).join("&")}`;
 
 function ServicePills({ trace }: { trace: Summary }) {
   // the root's service stands beside the name; those with errors must not be cut off
