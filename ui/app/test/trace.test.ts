@@ -338,7 +338,7 @@ describe("11: Jaeger's svcFilter", () => {
   });
   test("the menu writes what Jaeger reads, keeps the root, and works by keyboard", async () => {
     await open(`/trace/${id}?fold=none`);
-    const menu = page.locator(".filter-bar .menu");
+    const menu = page.locator(".filter-bar .menu").first();
     await menu.locator("summary").focus();
     await page.keyboard.press("Enter");
     await menu.getByLabel(hidden).focus();
