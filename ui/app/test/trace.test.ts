@@ -403,6 +403,23 @@ describe("tags as columns of the rows (complaint 10)", () => {
     await expect.poll(() => params().get("cols")).toBe("nowhere.to.be.found");
     await expect.poll(() => page.locator(".ruler-title.column").count()).toBe(1);
   });
+  test("late spans have them too, and those chosen meanwhile stay", async () => {
+    const t = synthetic(40, 78);
+    await server.zipkin(t.spans.slice(0, 35));
+    await open(`/trace/${t.id}?cols=number`, { viewport: { width: 1440, height: 1500 } });
+    const numbers = async () => (await cells(0)).map(Number).sort((a, b) => a - b);
+    await expect.poll(numbers).toEqual(Array.from({ length: 35 }, (_, i) => i));
+    await server.zipkin(t.spans.slice(35, 38));
+    await page.getByRole("button", { name: /late spans/ }).click({ timeout: 8000 });
+    await expect.poll(numbers).toEqual(Array.from({ length: 38 }, (_, i) => i));
+    await server.zipkin(t.spans.slice(38));
+    await page.getByRole("button", { name: /late spans/ }).waitFor({ timeout: 8000 });
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns" }).click();
+    await page.locator(".menu .checks").getByLabel("http.method").click();
+    await expect.poll(() => cells(1).then((c) => new Set(c))).toEqual(new Set(["GET"]));
+    await expect.poll(numbers).toEqual(Array.from({ length: 40 }, (_, i) => i)); // came with the column
+    expect(await page.getByRole("button", { name: /late spans/ }).count()).toBe(0);
+  });
   test("eight of them on 10,000 spans keep the page small and the bars in place", async () => {
     await open(`/trace/${big.id}?fold=none&cols=number,http.method,http.url,cache,error,http.status_code,a,b`);
     expect(await elements()).toBeLessThanOrEqual(2500);

@@ -289,9 +289,10 @@ function useLateSpans(model: TraceModel): Late {
     return () => (clearInterval(timer), abort.abort());
   }, [model, next]);
   return {
-    next,
+    next: next && next.trace.n > model.t.n ? next : null, // a column that was asked for may have brought them
     take: () => {
       if (next) model.update(next);
+      void model.setColumns(model.columns); // chosen since
       setNext(null);
     },
   };
