@@ -32,7 +32,7 @@ var uiKeys = expandUIKeys([]uiKey{
 	{"dependencies.menuEnabled", honoured, "`false` takes the map out of the menu; links to it still work", ""},
 	{"dependencies.dagMaxNumServices", harmless, "the map has no such limit", ""},
 	{"dependenciesMenuEnabled", honoured, "older name of `dependencies.menuEnabled`", ""},
-	{"disableFileUploadControl", honoured, "", ""},
+	{"disableFileUploadControl", honoured, "no entry and no place to drop files on; `/upload` says that it is switched off", ""},
 	{"disableJsonView", honoured, "takes the JSON menu out of a trace's page", ""},
 	{"forbidNewPage", honoured, "", ""},
 	{"linkPatterns", honoured, "functions as in Jaeger; links that are neither `http`, `https` nor relative are left out", ""},
