@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,6 +226,37 @@ func TestSummariesOfLargeTracesAreRemembered(t *testing.T) {
 	add(2, 90_000, 1)
 	if diff := cmp.Diff([]int{largeTrace + 1, largeTrace + 1, 4, 3}, counts()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSummariesHaveColumns also of traces whose summaries are remembered
+// without, or with others.
+func TestSummariesHaveColumns(t *testing.T) {
+	long := strings.Repeat("é", maxColumnBytes)
+	spans := make([]spandrel.Span, largeTrace)
+	for i := range spans {
+		spans[i] = spandrel.Span{TraceID: spandrel.TraceID{Low: 7}, ID: spandrel.SpanID(i + 1), Start: int64(i + 1), Tags: []spandrel.Tag{
+			{Key: "n", Value: spandrel.IntValue(int64(i))}, {Key: "same", Value: spandrel.StringValue("x")}, {Key: "long", Value: spandrel.StringValue(long)},
+		}}
+	}
+	svc := serve(t, Options{}, spans...)
+	for _, columns := range [][]string{nil, {"n"}, {"same", "n", "none"}, nil, {"long"}} {
+		var want map[string][]string
+		for _, key := range columns {
+			if values := map[string][]string{"n": {"0", "1", "2", "3", "4"}, "same": {"x"}, "long": {long[:maxColumnBytes] + "…"}}[key]; values != nil {
+				if want == nil {
+					want = map[string][]string{}
+				}
+				want[key] = values
+			}
+		}
+		result, err := svc.SearchSummaries(t.Context(), spandrel.Query{Limit: 1}, Any, columns...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, result.Traces[0].Columns); diff != "" {
+			t.Errorf("%v: %s", columns, diff)
+		}
 	}
 }
 

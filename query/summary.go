@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spandrel/spandrel"
@@ -13,6 +14,8 @@ import (
 const (
 	maxSummarySpans    = 100_000
 	maxSummaryServices = 100
+	maxColumnValues    = 5   // of a tag
+	maxColumnBytes     = 256 // of a value
 )
 
 // Summary is what a list of traces shows of one.
@@ -30,8 +33,10 @@ type Summary struct {
 	MoreServices int            `json:"moreServices,omitempty"`
 	Statuses     map[string]int `json:"statuses,omitempty"`
 	Flags        map[string]int `json:"flags,omitempty"`
-	Matched      Instant        `json:"matched"`
-	Partial      bool           `json:"partial,omitempty"` // some spans were only counted
+	// Columns are the first few values of the tags that were asked for.
+	Columns map[string][]string `json:"columns,omitempty"`
+	Matched Instant             `json:"matched"`
+	Partial bool                `json:"partial,omitempty"` // some spans were only counted
 }
 
 // SpanSummary is what a list of traces shows of the span that began one.
@@ -59,8 +64,8 @@ type ServiceSummary struct {
 }
 
 // summarise makes the summary of a trace of its spans, at least one, in
-// outline with the factTags. more is how many there are besides.
-func summarise(spans []spandrel.Span, more int) Summary {
+// outline with the factTags and the columns. more is how many there are besides.
+func summarise(spans []spandrel.Span, more int, columns []string) Summary {
 	spans = spandrel.Assemble(spans)
 	s := Summary{ID: spans[0].TraceID.String(), Start: Instant(spans[0].Start), Spans: len(spans) + more, Partial: more > 0}
 	root, end := -1, spans[0].Start
@@ -81,6 +86,9 @@ func summarise(spans []spandrel.Span, more int) Summary {
 			}
 		}
 		s.add(services, span, &facts)
+		if len(columns) > 0 {
+			s.addColumns(span.Tags, columns)
+		}
 	}
 	s.Duration = Micros(end - int64(s.Start))
 	s.Root = spanSummary(&spans[max(root, 0)])
@@ -121,6 +129,28 @@ func (s *Summary) add(services map[string]int, span *spandrel.Span, facts *Facts
 	}
 }
 
+// addColumns notes values of tags that were not there yet.
+func (s *Summary) addColumns(tags []spandrel.Tag, columns []string) {
+	for i := range tags {
+		key := tags[i].Key
+		values := s.Columns[key]
+		if len(values) == maxColumnValues || !slices.Contains(columns, key) {
+			continue
+		}
+		text := tags[i].Value.String()
+		if len(text) > maxColumnBytes {
+			text = strings.ToValidUTF8(text[:maxColumnBytes], "") + "…"
+		}
+		if slices.Contains(values, text) {
+			continue
+		}
+		if s.Columns == nil {
+			s.Columns = make(map[string][]string)
+		}
+		s.Columns[key] = append(values, strings.Clone(text))
+	}
+}
+
 // maxCounted bounds the distinct values that are counted of a trace.
 const maxCounted = 50
 
@@ -152,7 +182,7 @@ func spanSummary(s *spandrel.Span) SpanSummary {
 // summaries yields the summaries of the traces in the order of refs, and
 // nothing for those of which nothing is stored. Those of large traces are
 // remembered until the trace changes.
-func (s *Service) summaries(ctx context.Context, refs []storage.TraceRef, yield func(Summary) bool) error {
+func (s *Service) summaries(ctx context.Context, refs []storage.TraceRef, columns []string, yield func(Summary) bool) error {
 	revisions := make([]uint64, len(refs)) // before the traces are read: no summary is taken for a later one
 	for i, ref := range refs {
 		var err error
@@ -163,13 +193,13 @@ func (s *Service) summaries(ctx context.Context, refs []storage.TraceRef, yield 
 	for first := 0; first < len(refs); {
 		n, known := first, Summary{}
 		for ; n < len(refs) && known.ID == ""; n++ {
-			known = s.large.get(refs[n].ID, revisions[n])
+			known = s.large.get(refs[n].ID, columns, revisions[n])
 		}
 		unknown := n
 		if known.ID != "" {
 			unknown--
 		}
-		goOn, err := s.readSummaries(ctx, refs[first:unknown], revisions[first:unknown], yield)
+		goOn, err := s.readSummaries(ctx, refs[first:unknown], revisions[first:unknown], columns, yield)
 		if err != nil || !goOn {
 			return err
 		}
@@ -186,7 +216,7 @@ func (s *Service) summaries(ctx context.Context, refs []storage.TraceRef, yield 
 
 // readSummaries is summaries of traces that have to be read; it reports
 // whether to go on.
-func (s *Service) readSummaries(ctx context.Context, refs []storage.TraceRef, revisions []uint64, yield func(Summary) bool) (goOn bool, err error) {
+func (s *Service) readSummaries(ctx context.Context, refs []storage.TraceRef, revisions []uint64, columns []string, yield func(Summary) bool) (goOn bool, err error) {
 	if len(refs) == 0 {
 		return true, nil
 	}
@@ -199,15 +229,15 @@ func (s *Service) readSummaries(ctx context.Context, refs []storage.TraceRef, re
 		for refs[next].ID != spans[0].TraceID {
 			next++
 		}
-		summary := summarise(spans, more)
+		summary := summarise(spans, more, columns)
 		if len(spans)+more >= largeTrace {
-			s.large.put(refs[next].ID, revisions[next], summary)
+			s.large.put(refs[next].ID, columns, revisions[next], summary)
 		}
 		summary.Matched = Instant(refs[next].Start)
 		spans, more = spans[:0], 0
 		return yield(summary)
 	}
-	for chunk, err := range s.store.Outlines(ctx, refs, storage.Outline{Tags: factTags}) {
+	for chunk, err := range s.store.Outlines(ctx, refs, storage.Outline{Tags: withColumns(columns)}) {
 		if err != nil {
 			return false, err
 		}
@@ -223,6 +253,17 @@ func (s *Service) readSummaries(ctx context.Context, refs []storage.TraceRef, re
 	return flush(), nil
 }
 
+// withColumns are the keys to read, each once.
+func withColumns(columns []string) []string {
+	keys := slices.Clip(factTags)
+	for _, key := range columns {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // Bounds of the summaries that are remembered.
 const (
 	largeTrace    = 5_000 // spans
@@ -232,7 +273,16 @@ const (
 // summaryCache remembers summaries of large traces at a revision.
 type summaryCache struct {
 	mu   sync.Mutex
-	list map[spandrel.TraceID]cachedSummary
+	list map[summaryKey]cachedSummary
+}
+
+type summaryKey struct {
+	id      spandrel.TraceID
+	columns string // joined
+}
+
+func keyOf(id spandrel.TraceID, columns []string) summaryKey {
+	return summaryKey{id, strings.Join(columns, ",")}
 }
 
 type cachedSummary struct {
@@ -241,29 +291,30 @@ type cachedSummary struct {
 }
 
 // get gives a summary, one without an ID if that of the revision is not there.
-func (c *summaryCache) get(id spandrel.TraceID, revision uint64) Summary {
+func (c *summaryCache) get(id spandrel.TraceID, columns []string, revision uint64) Summary {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if cached, ok := c.list[id]; ok && cached.revision == revision {
+	if cached, ok := c.list[keyOf(id, columns)]; ok && cached.revision == revision {
 		return cached.summary
 	}
 	return Summary{}
 }
 
 // put remembers a summary.
-func (c *summaryCache) put(id spandrel.TraceID, revision uint64, s Summary) {
+func (c *summaryCache) put(id spandrel.TraceID, columns []string, revision uint64, s Summary) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.list == nil {
-		c.list = make(map[spandrel.TraceID]cachedSummary)
+		c.list = make(map[summaryKey]cachedSummary)
 	}
-	if _, ok := c.list[id]; !ok && len(c.list) >= maxRemembered {
+	key := keyOf(id, columns)
+	if _, ok := c.list[key]; !ok && len(c.list) >= maxRemembered {
 		for other := range c.list {
 			delete(c.list, other) // any
 			break
 		}
 	}
-	c.list[id] = cachedSummary{revision, s}
+	c.list[key] = cachedSummary{revision, s}
 }
 
 // ErrorsIn says which span of a trace must be an error.
@@ -287,14 +338,15 @@ type SearchResult struct {
 }
 
 // SearchSummaries gives the summaries of the newest q.Limit traces that have a
-// span that q matches. q.Limit is not 0.
-func (s *Service) SearchSummaries(ctx context.Context, q spandrel.Query, errorsIn ErrorsIn) (*SearchResult, error) {
+// span that q matches, with values of the tags whose keys are columns. q.Limit
+// is not 0.
+func (s *Service) SearchSummaries(ctx context.Context, q spandrel.Query, errorsIn ErrorsIn, columns ...string) (*SearchResult, error) {
 	result := &SearchResult{Traces: []Summary{}, Limit: q.Limit, Complete: true}
 	refs, err := s.findTraces(ctx, q, errorsIn, result)
 	if err != nil {
 		return nil, err
 	}
-	err = s.summaries(ctx, refs, func(summary Summary) bool {
+	err = s.summaries(ctx, refs, columns, func(summary Summary) bool {
 		result.Traces = append(result.Traces, summary)
 		return true
 	})
@@ -302,14 +354,14 @@ func (s *Service) SearchSummaries(ctx context.Context, q spandrel.Query, errorsI
 }
 
 // TraceSummaries gives the summaries of traces by their ids.
-func (s *Service) TraceSummaries(ctx context.Context, ids []spandrel.TraceID) (*SearchResult, error) {
+func (s *Service) TraceSummaries(ctx context.Context, ids []spandrel.TraceID, columns ...string) (*SearchResult, error) {
 	result := &SearchResult{Traces: []Summary{}, Limit: len(ids), Complete: true, Examined: len(ids)}
 	refs := make([]storage.TraceRef, len(ids))
 	for i, id := range ids {
 		refs[i].ID = id
 	}
 	found := make(map[string]bool, len(ids))
-	err := s.summaries(ctx, refs, func(summary Summary) bool {
+	err := s.summaries(ctx, refs, columns, func(summary Summary) bool {
 		found[summary.ID] = true
 		result.Traces = append(result.Traces, summary)
 		return true

@@ -134,7 +134,7 @@ func (t *Tail) leave() {
 
 // TailSummaries waits, at most that long, for traces that got spans since the
 // cursor and have a span that q matches, and gives the newest q.Limit of them.
-func (s *Service) TailSummaries(ctx context.Context, t *Tail, cursor string, wait time.Duration, q spandrel.Query, errorsIn ErrorsIn) (*TailResult, error) {
+func (s *Service) TailSummaries(ctx context.Context, t *Tail, cursor string, wait time.Duration, q spandrel.Query, errorsIn ErrorsIn, columns ...string) (*TailResult, error) {
 	if err := t.enter(); err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (s *Service) TailSummaries(ctx context.Context, t *Tail, cursor string, wai
 		result.Changed += len(ids)
 		result.Dropped += forgotten
 		cursor = next
-		if err := s.tailed(ctx, result, ids, q, errorsIn); err != nil {
+		if err := s.tailed(ctx, result, ids, q, errorsIn, columns); err != nil {
 			return nil, err
 		}
 		if woken == nil || len(result.Traces) > 0 {
@@ -170,7 +170,7 @@ func (s *Service) TailSummaries(ctx context.Context, t *Tail, cursor string, wai
 }
 
 // tailed adds the summaries of those of the traces that q wants, newest first.
-func (s *Service) tailed(ctx context.Context, result *TailResult, ids []spandrel.TraceID, q spandrel.Query, errorsIn ErrorsIn) error {
+func (s *Service) tailed(ctx context.Context, result *TailResult, ids []spandrel.TraceID, q spandrel.Query, errorsIn ErrorsIn, columns []string) error {
 	if errorsIn == ErrorsInSpan {
 		q.Tags = append(slices.Clip(q.Tags), isError)
 	}
@@ -188,7 +188,7 @@ func (s *Service) tailed(ctx context.Context, result *TailResult, ids []spandrel
 			refs = append(refs, storage.TraceRef{ID: id})
 		}
 	}
-	return s.summaries(ctx, refs, func(summary Summary) bool {
+	return s.summaries(ctx, refs, columns, func(summary Summary) bool {
 		switch {
 		case errorsIn == ErrorsInTrace && summary.Errors == 0:
 		case len(result.Traces) == q.Limit:

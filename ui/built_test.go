@@ -3,12 +3,15 @@ package ui_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/spandrel/spandrel/ui"
 )
@@ -24,7 +27,7 @@ func zipped(s string) *fstest.MapFile {
 // dist is laid out as Vite and the precompress plugin lay it out.
 func dist() fstest.MapFS {
 	return fstest.MapFS{
-		"index.html":             {Data: []byte(`<base href="{{base}}"><script src="assets/index-abc.js"></script><script type="text/plain">{{declaration}}</script>`)},
+		"index.html":             {Data: []byte(`<base href="{{base}}"><script src="assets/index-abc.js"></script><script type="application/json" id="ui-config">{{config}}</script><script type="text/plain">{{declaration}}</script>`)},
 		"assets/index-abc.js.gz": zipped("run()"),
 		"assets/index-abc.js.br": {Data: []byte("brotli")},
 		"theme.js.gz":            zipped("theme()"),
@@ -87,6 +90,42 @@ func TestMissingAssetIsNotAnsweredWithThePage(t *testing.T) {
 		if w := fetch("GET", path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: got %d, want 404", path, w.Code)
 		}
+	}
+}
+
+// settingsIn are the settings as a browser reads them out of the page.
+func settingsIn(t *testing.T, config map[string]json.RawMessage) (settings map[string]any, page string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	ui.Handler(ui.Options{BasePath: "/jaeger", Version: version, Dist: dist(), Config: config}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/jaeger/search", nil))
+	page = w.Body.String()
+	_, rest, _ := strings.Cut(page, `id="ui-config">`)
+	text, _, _ := strings.Cut(rest, "</script>")
+	if err := json.Unmarshal([]byte(text), &settings); err != nil {
+		t.Fatalf("the page holds %q: %v", text, err)
+	}
+	return settings, page
+}
+
+func TestSettingsStandInThePage(t *testing.T) {
+	if got, _ := settingsIn(t, nil); len(got) != 0 {
+		t.Errorf("got %v without settings, want {}", got)
+	}
+	hostile := `</script><script>alert(1)</script>{{base}}{{declaration}}`
+	quoted, err := json.Marshal(hostile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unescaped := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(quoted))
+	got, page := settingsIn(t, map[string]json.RawMessage{"menu": json.RawMessage(`[ {"label": ` + unescaped + `} ]`)})
+	if diff := cmp.Diff(got, map[string]any{"menu": []any{map[string]any{"label": hostile}}}); diff != "" {
+		t.Error(diff)
+	}
+	if strings.Contains(page, "<script>alert") || resolvedBase(t, "/jaeger/search", page) != "/jaeger/" {
+		t.Errorf("a value became a part of the page:\n%s", page)
+	}
+	if v, err := kialiVersion(page); err != nil || v.GitVersion != "v1.2.3" {
+		t.Errorf("Kiali reads %+v, %v", v, err)
 	}
 }
 

@@ -18,6 +18,9 @@ type Options struct {
 	BasePath string // where the page and the API are, such as /jaeger; "" and / mean the root
 	Version  Version
 	Dist     fs.FS // the built application; nil means the one in this binary
+	// Config are settings for the application, by key, each valid JSON. They
+	// stand in the page, so that it needs no second request to know them.
+	Config map[string]json.RawMessage
 }
 
 // Version is the build as Jaeger's page names it. Kiali's JSON decoder reads it.
@@ -47,7 +50,7 @@ func Handler(opts Options) http.Handler {
 		policy = standInPolicy
 		page, files = standIn()
 	}
-	page = withVersion(page, opts.Version)
+	page = filledIn(page, opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, under := strings.CutPrefix(r.URL.Path, base+"/")
 		file := files[rest]
@@ -88,11 +91,12 @@ func relativeBase(base string, u *url.URL) string {
 	return strings.Repeat("../", strings.Count(rest, "/"))
 }
 
-// withVersion fills in the version. It stands in the page as JavaScript that
-// never runs, in a data block: Kiali (status/versions.go up to v2.5) looks for
-// the text "const JAEGER_VERSION = ", then takes what follows up to the next
-// semicolon for JSON.
-func withVersion(page string, v Version) string {
+// filledIn is the page with the version and the settings. Both stand in data
+// blocks, which no browser runs, the version as JavaScript: Kiali
+// (status/versions.go up to v2.5) looks for the text "const JAEGER_VERSION = ",
+// then takes what follows up to the next semicolon for JSON.
+func filledIn(page string, opts Options) string {
+	v := opts.Version
 	if v.GitVersion != "" && !strings.HasPrefix(v.GitVersion, "v") {
 		v.GitVersion = "v" + v.GitVersion
 	}
@@ -101,8 +105,15 @@ func withVersion(page string, v Version) string {
 	if err != nil {
 		panic(err) // three strings always marshal
 	}
+	config := []byte("{}")
+	if len(opts.Config) > 0 {
+		if config, err = json.Marshal(opts.Config); err != nil { // escapes likewise
+			panic(err) // the values are valid
+		}
+	}
 	return strings.NewReplacer(
 		"{{version}}", html.EscapeString(v.GitVersion),
 		"{{declaration}}", "const JAEGER_VERSION = "+string(text)+";",
+		"{{config}}", string(config),
 	).Replace(page)
 }

@@ -129,7 +129,7 @@ var settings = expand([]setting{
 	{"query.log-static-assets-access", late, harmless, "", nil},
 	{"query.max-clock-skew-adjustment", both, honoured, "0s by default as in Jaeger: off, and without warnings on spans", nil},
 	{"query.static-files", both, refused, "the page is built in, not read from a directory", []string{""}},
-	{"query.ui-config", both, refused, "Jaeger's UI settings do not apply to Spandrel's page", []string{""}},
+	{"query.ui-config", both, honoured, "JSON, read at the start; see [the page's settings](#settings-of-the-page)", nil},
 	{"reporter.grpc.{discovery.min-peers,host-port,retry.max}", early, refused, noAgent, []string{""}},
 	{"reporter.grpc.tls.{ca,cert,enabled,key,server-name,skip-host-verify}", early, refused, noAgent, []string{"", "false"}},
 	{"reporter.type", early, harmless, noAgent, nil},

@@ -110,7 +110,7 @@ func TestUnhonouredNamesWhatWasSet(t *testing.T) {
 // program does; with -update it writes them.
 func TestDocumentsHaveTheTables(t *testing.T) {
 	for document, tables := range map[string]map[string]string{
-		"../../docs/compatibility.md": {"settings": settingsTable(), "keys": keysTable(), "own": ownTable()},
+		"../../docs/compatibility.md": {"settings": settingsTable(), "keys": keysTable(), "own": ownTable(), "ui": uiTable()},
 		"../../docs/reference.md":     {"flags": flagsTable()},
 	} {
 		text, err := os.ReadFile(document)
@@ -203,6 +203,16 @@ func keysTable() string {
 			note = strings.TrimSuffix("`--"+k.Flag+"`; "+note, "; ")
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.Replace(k.Path, "backends.*.", "backends.NAME.", 1), verdict, note)
+	}
+	return b.String()
+}
+
+// uiTable lists the settings of the page.
+func uiTable() string {
+	var b strings.Builder
+	b.WriteString("| key | here | |\n|---|---|---|\n")
+	for _, k := range uiKeys {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Path, k.Verdict, k.Note)
 	}
 	return b.String()
 }

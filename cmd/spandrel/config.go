@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,6 +36,8 @@ type config struct {
 
 	BasePath        string
 	MaxClockSkew    time.Duration
+	UIConfigFile    string
+	UIConfig        map[string]json.RawMessage // what the file holds
 	Headers         headers
 	Auth            authSettings
 	LogLevel        logLevel
@@ -142,6 +145,7 @@ func (c *config) queryFlags(f *pflag.FlagSet) {
 	f.Var(&c.QueryGRPC.Address, "query.grpc-server.host-port", "`ADDRESS` for gRPC alone")
 	f.StringVar(&c.BasePath, "query.base-path", "/", "`PATH` before all paths of the API and the page, such as /jaeger")
 	f.DurationVar(&c.MaxClockSkew, "query.max-clock-skew-adjustment", 0, "by how much spans may be shifted to undo clock skew; 0 = never")
+	f.StringVar(&c.UIConfigFile, "query.ui-config", "", "`FILE` of the page's settings, JSON as of Jaeger's ui-config.json")
 	f.StringVar(&c.Auth.BasicFile, "query.auth.basic-file", "", "`FILE` of those who may ask for traces, a name:password a line; empty = see QUERY_AUTH_BASIC")
 	f.StringVar(&c.Auth.TokenFile, "query.auth.token-file", "", "`FILE` of bearer tokens that let in, one a line; empty = see QUERY_AUTH_TOKEN")
 	f.Var(&c.Headers, "query.additional-headers", "response `HEADER` such as \"Key: Value\"; may be repeated")
@@ -226,7 +230,7 @@ func (c *config) check(fs *pflag.FlagSet, lookup func(string) string) error {
 	if !fs.Changed("badger.sync") && !c.Consistency {
 		c.Sync = syncMode(100 * time.Millisecond)
 	}
-	for _, check := range []func() error{c.checkStore, c.checkQuery, c.checkMetrics} {
+	for _, check := range []func() error{c.checkStore, c.checkQuery, c.checkMetrics, c.loadUIConfig} {
 		if err := check(); err != nil {
 			return err
 		}

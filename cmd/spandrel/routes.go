@@ -64,7 +64,7 @@ func (s *service) clientPorts() []port {
 func (s *service) queryHTTP() http.Handler {
 	return jaegerapi.HTTP(s.query, jaegerapi.HTTPOptions{
 		BasePath: s.BasePath, Headers: s.Headers.Header, Logger: s.log, Registerer: s.registry,
-		UI:    ui.Handler(ui.Options{BasePath: s.BasePath, Version: build()}),
+		UI:    ui.Handler(ui.Options{BasePath: s.BasePath, Version: build(), Config: s.UIConfig}),
 		Pages: uiapi.Handler(s.query, uiapi.Options{Logger: s.log, Status: s.uiStatus, Tail: s.tail}),
 	})
 }

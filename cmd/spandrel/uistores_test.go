@@ -61,7 +61,7 @@ func TestStoresAnswerTheUIAlike(t *testing.T) {
 	id := spans[len(spans)/2].TraceID
 	trace := "/traces/" + id.String()
 	for _, path := range []string{
-		"/search?limit=300", "/search?limit=300&service=orders.default&errors=trace", "/search?errors=span&limit=7",
+		"/search?limit=300", "/search?limit=300&columns=http.url,response_flags,nowhere", "/search?limit=300&service=orders.default&errors=trace", "/search?errors=span&limit=7",
 		"/search?q=http.status_code>=503 !response_flags=-", "/search?q=!error&minDuration=2ms&operation=nothing",
 		"/search?q=upstream_cluster~stock istio.namespace span.kind=client&limit=50", "/search?q=-error&limit=50",
 		trace + "/skeleton?tags=my_tag_header", trace + "/find?q=orders error", trace + "/find?q=-service~orders",

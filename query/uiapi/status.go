@@ -123,12 +123,16 @@ func (a *api) follow(r *http.Request) (answer, error) {
 	if q.Limit, err = number(v, "limit", defaultTail, maxTailLimit); err != nil {
 		return answer{}, err
 	}
+	columns, err := list(v, "columns", maxExtraTags)
+	if err != nil {
+		return answer{}, err
+	}
 	wait := defaultWait
 	if text := v.Get("wait"); text != "" {
 		if wait, err = time.ParseDuration(text); err != nil || wait < 0 || wait > maxWait {
 			return answer{}, badParam("wait", "is no duration up to "+maxWait.String())
 		}
 	}
-	result, err := a.svc.TailSummaries(r.Context(), a.tail, v.Get("cursor"), wait, q, errorsIn)
+	result, err := a.svc.TailSummaries(r.Context(), a.tail, v.Get("cursor"), wait, q, errorsIn, columns...)
 	return answer{json: result}, err
 }

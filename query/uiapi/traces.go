@@ -17,15 +17,19 @@ func (a *api) search(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	columns, err := list(v, "columns", maxExtraTags)
+	if err != nil {
+		return answer{}, err
+	}
 	if len(ids) > 0 {
-		result, err := a.svc.TraceSummaries(r.Context(), ids)
+		result, err := a.svc.TraceSummaries(r.Context(), ids, columns...)
 		return answer{json: result}, err
 	}
 	q, errorsIn, err := a.searchQuery(r, defaultLimit)
 	if err != nil {
 		return answer{}, err
 	}
-	result, err := a.svc.SearchSummaries(r.Context(), q, errorsIn)
+	result, err := a.svc.SearchSummaries(r.Context(), q, errorsIn, columns...)
 	return answer{json: result}, err
 }
 

@@ -32,6 +32,11 @@ export async function request(path: string, init?: RequestInit): Promise<Respons
 
 export const json = <T>(path: string, signal?: AbortSignal): Promise<T> => request(path, { signal }).then((r) => r.json() as Promise<T>);
 
+export interface TagKey { key: string; spans: number }
+
+/** Keys of tags in a range of time, as tags/keys takes it; the most frequent first. */
+export const tagKeys = (range: string, prefix: string, signal?: AbortSignal) => json<{ keys: TagKey[] }>(`tags/keys?limit=200&prefix=${encodeURIComponent(prefix)}&${range}`, signal).then((a) => a.keys);
+
 export interface Loaded<T> {
   data?: T; // the last good answer, kept while the next one is on its way
   error?: ApiError;
@@ -87,6 +92,7 @@ export interface Summary {
   moreServices?: number;
   statuses?: Record<string, number>;
   flags?: Record<string, number>;
+  columns?: Record<string, string[]>; // by key of a tag
   matched: number;
   partial?: boolean;
 }

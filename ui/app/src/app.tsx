@@ -1,8 +1,10 @@
 // The frame around every view: navigation, a field that takes any trace id,
 // time zone and theme. Views are loaded when they are first asked for.
 import { Component, type ReactNode, useEffect, useRef, useState } from "react";
+import { config, type MenuGroup, type MenuItem } from "./config";
+import { exploreHelp } from "./explore/keys";
 import { findTraceID } from "./ids";
-import { Icon, Link } from "./kit";
+import { Icon, Link, Menu } from "./kit";
 import { later } from "./later";
 import { setPref, setTheme, type Theme, usePref, useZone } from "./prefs";
 import { moved } from "./moved";
@@ -34,6 +36,8 @@ const views: View[] = [
   { path: "mesh", title: "Mesh", key: "h", view: <Mesh /> },
   { path: "status", title: "Status", key: "i", view: <Status /> },
 ];
+/** Those that the operator wants in the menu; the others open by their address. */
+const listed = views.filter((v) => (v.path !== "dependencies" || config.map) && (v.path !== "monitor" || config.services));
 
 export function App() {
   const { path, query } = usePlace();
@@ -58,7 +62,7 @@ export function App() {
       } else if (e.key === "g") afterG = performance.now();
       else if (performance.now() - afterG < 1200) {
         afterG = -Infinity;
-        const view = views.find((v) => v.key === e.key);
+        const view = listed.find((v) => v.key === e.key);
         if (view) (e.preventDefault(), e.stopImmediatePropagation(), go(view.path));
       }
     };
@@ -79,7 +83,7 @@ export function App() {
       {embedded ? null : <Header />}
       <main id="main" tabIndex={-1} className={embedded ? "embedded" : ""}>
         <Boundary key={path}>
-          {file ? <Files id={file[1] ? decodeURIComponent(file[1]) : ""} /> : trace ? trace[1]!.includes("...") ? <Compare key={trace[1]} pair={trace[1]!} /> : <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
+          {file && !config.upload ? <NoFiles /> : file ? <Files id={file[1] ? decodeURIComponent(file[1]) : ""} /> : trace ? trace[1]!.includes("...") ? <Compare key={trace[1]} pair={trace[1]!} /> : <Trace key={trace[1]} id={decodeURIComponent(trace[1]!)} /> : (view?.view ?? <NotFound path={path} />)}
         </Boundary>
       </main>
       {help && <Help onClose={() => setHelp(false)} />}
@@ -87,9 +91,10 @@ export function App() {
   );
 }
 
-/** Files that are dropped anywhere on the page are opened. */
+/** Files that are dropped anywhere on the page are opened, unless that is switched off. */
 function useDrop() {
   useEffect(() => {
+    if (!config.upload) return;
     const has = (e: DragEvent) => !!e.dataTransfer?.types.includes("Files");
     const over = (e: DragEvent) => {
       if (!has(e)) return;
@@ -132,7 +137,7 @@ function Header() {
         <span>Spandrel</span>
       </Link>
       <nav aria-label="Views">
-        {views.map((v) => (
+        {listed.map((v) => (
           <Link key={v.path} to={v.path} className={path === v.path || (v.path === "search" && /^(trace\/|upload)/.test(path)) ? "here" : ""}>
             {v.title}
           </Link>
@@ -140,11 +145,29 @@ function Header() {
       </nav>
       <span className="grow" />
       <Omnibox />
+      {config.menu.map((m, i) => (
+        <MenuEntry key={i} entry={m} />
+      ))}
       <button type="button" className="quiet" title="Show times in UTC or local time" onClick={() => setPref("tz", zone === "utc" ? "local" : "utc")}>
         {zone === "utc" ? "UTC" : "Local"}
       </button>
-      <ThemeButton theme={theme} />
+      {config.themeButton && <ThemeButton theme={theme} />}
     </header>
+  );
+}
+
+/** What the operator has put into the menu: a link, or several under one name. */
+function MenuEntry({ entry }: { entry: MenuItem | MenuGroup }) {
+  if (!("items" in entry))
+    return entry.url ? (
+      <a className="button quiet" href={entry.url} target={entry.target} rel="noopener noreferrer">
+        {entry.label}
+      </a>
+    ) : (
+      <span className="dim">{entry.label}</span>
+    );
+  return (
+    <Menu label={entry.label}>{() => entry.items.map((m, i) => <MenuEntry key={i} entry={m} />)}</Menu>
   );
 }
 
@@ -192,8 +215,21 @@ function NotFound({ path }: { path: string }) {
   );
 }
 
+function NoFiles() {
+  useEffect(() => void (document.title = "Files – Spandrel"), []);
+  return (
+    <div className="nothing">
+      <h1>Opening files is switched off</h1>
+      <p>
+        The settings of this page say so (<code>disableFileUploadControl</code>). <Link to="search">Explore traces</Link>
+      </p>
+    </div>
+  );
+}
+
 const keys: [string, string][] = [
-  ["/", "find"], ["Ctrl K", "go to the trace id field"], ["g e · g s · g m · g r · g h · g i", "Explore · Services · Map · Errors · Mesh · Status"], ["?", "this list"],
+  ["/", "find"], ["Ctrl K", "go to the trace id field"], [listed.map((v) => "g " + v.key).join(" · "), listed.map((v) => v.title).join(" · ")], ["?", "this list"],
+  ["In the list of traces", ""], ...exploreHelp,
   ["In a trace", ""],
   ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c", "critical path"],
   ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"], ["r · Shift R", "show the selected span as the root · the whole trace"],

@@ -115,7 +115,7 @@ function useTrace(id: string): State {
   useEffect(() => {
     let gone = false;
     set({ trace: null, error: null });
-    if (id) stored.load(id).then((l) => !gone && set({ trace: l.trace, error: null }), (e: Error) => !gone && set({ trace: null, error: e instanceof ApiError ? e : new ApiError(0, e.message) }));
+    if (id) stored.load(id, []).then((l) => !gone && set({ trace: l.trace, error: null }), (e: Error) => !gone && set({ trace: null, error: e instanceof ApiError ? e : new ApiError(0, e.message) }));
     return () => void (gone = true);
   }, [id]);
   return state;

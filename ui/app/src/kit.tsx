@@ -1,5 +1,6 @@
 // The few parts every view is made of.
-import { type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type ReactNode, type Ref, type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import type { ApiError } from "./api";
 import { count, percent, timestamp, clock } from "./format";
 import { describeUpstream, explainFlags, parseUpstream, splitFlags, splitService } from "./mesh";
@@ -49,6 +50,30 @@ export function Link({ to, children, className, title }: { to: string; children:
     >
       {children}
     </a>
+  );
+}
+
+/** A menu that is open until the focus leaves it; what it holds is made when it is opened. */
+export function Menu({ label, title, children }: { label: ReactNode; title?: string; children: () => ReactNode }) {
+  const [open, set] = useState(false);
+  const box = useRef<HTMLDetailsElement>(null);
+  return (
+    <details
+      ref={box}
+      className="menu"
+      open={open}
+      onToggle={(e) => set(e.currentTarget.open)}
+      onBlur={(e) => !e.currentTarget.contains(e.relatedTarget) && set(false)}
+      onKeyDown={(e) => {
+        if (e.key !== "Escape" || !open) return;
+        e.stopPropagation();
+        set(false);
+        box.current?.querySelector("summary")?.focus();
+      }}
+    >
+      <summary title={title}>{label}</summary>
+      {open && <div tabIndex={-1}>{children()}</div>}
+    </details>
   );
 }
 
@@ -240,8 +265,11 @@ export function sorted<T>(rows: T[], columns: Column<T>[], sort: string): T[] {
   return keys.map(([, i]) => rows[i]!);
 }
 
+/** Moves the focus through the rows of a table, to the link in each. */
+export interface RowFocus { move: (by: 1 | -1) => void; row: () => HTMLElement | null }
+
 /** A table that keeps only the rows in view in the document. Rows have one height. */
-export function Table<T>({ columns, rows, height = 32, label, sort, onSort, id, onOpen, className, selected }: {
+export function Table<T>({ columns, rows, height = 32, label, sort, onSort, id, onOpen, className, selected, focus }: {
   columns: Column<T>[];
   rows: T[];
   height?: number;
@@ -252,6 +280,7 @@ export function Table<T>({ columns, rows, height = 32, label, sort, onSort, id, 
   onOpen?: (row: T, e: React.MouseEvent | React.KeyboardEvent) => void;
   className?: string;
   selected?: (row: T) => boolean;
+  focus?: Ref<RowFocus>;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const size = useSize(box);
@@ -265,6 +294,26 @@ export function Table<T>({ columns, rows, height = 32, label, sort, onSort, id, 
   useEffect(() => {
     if (box.current && box.current.scrollTop > rows.length * height) box.current.scrollTop = 0;
   }, [rows.length, height]);
+  const went = useRef("");
+  useImperativeHandle(focus, () => {
+    const row = () => box.current?.querySelector<HTMLElement>("[role=row]:focus-within[data-id]") ?? null;
+    return {
+      row,
+      move: (by) => {
+        const b = box.current;
+        if (!b || !rows.length) return;
+        const from = row()?.dataset.id ?? went.current;
+        const at = rows.findIndex((r) => id(r) === from);
+        const next = at < 0 ? Math.min(rows.length - 1, Math.ceil(b.scrollTop / height)) : Math.max(0, Math.min(rows.length - 1, at + by));
+        const y = next * height, room = b.clientHeight - b.querySelector<HTMLElement>(".thead")!.offsetHeight;
+        if (y < b.scrollTop) b.scrollTop = y;
+        else if (y + height > b.scrollTop + room) b.scrollTop = y + height - room;
+        flushSync(() => setTop(b.scrollTop)); // so that the row is there
+        went.current = id(rows[next]!);
+        b.querySelector<HTMLElement>(`[aria-rowindex="${next + 2}"] a`)?.focus({ preventScroll: true });
+      },
+    };
+  }, [rows, height, id]);
   return (
     <div ref={box} className={`table ${className ?? ""}`} role="table" aria-label={label} aria-rowcount={rows.length + 1} tabIndex={0} onScroll={(e) => setTop(e.currentTarget.scrollTop)}>
       <div className="thead" role="rowgroup">
@@ -292,6 +341,7 @@ export function Table<T>({ columns, rows, height = 32, label, sort, onSort, id, 
           return (
             <div
               key={id(r)}
+              data-id={id(r)}
               role="row"
               aria-rowindex={i + 2}
               className={`tr ${onOpen ? "open" : ""} ${selected?.(r) ? "selected" : ""}`}

@@ -1,7 +1,7 @@
 // The range of time of the pages that show aggregates: in the address, as of
 // a search.
 import { useMemo } from "react";
-import { lookbackLabel, lookbacks, readSearch } from "./explore/state";
+import { lookbackChoices, lookbackLabel, readSearch } from "./explore/state";
 import { Time } from "./kit";
 import { setParams, usePlace } from "./router";
 
@@ -26,9 +26,10 @@ export function RangePicker({ range }: { range: Range }) {
       <span className="visually-hidden">Time range</span>
       <select value={range.lookback} onChange={(e) => setParams({ lookback: e.target.value, start: null, end: null }, true)}>
         {range.lookback === "custom" && <option value="custom">A chosen range</option>}
-        {lookbacks.map((l) => (
-          <option key={l} value={l}>
-            {lookbackLabel(l)}
+        {!lookbackChoices().some((c) => c.value === range.lookback) && range.lookback !== "custom" && <option value={range.lookback}>{range.label}</option>}
+        {lookbackChoices().map((c) => (
+          <option key={c.value} value={c.value}>
+            {c.label}
           </option>
         ))}
       </select>

@@ -1,7 +1,7 @@
 // Acceptance criteria of the search page, by number, against the real binary.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+import { launch, openPage, recorded, type Server, startServer, synthetic, violations } from "./harness";
 
 let server: Server, browser: Browser, page: Page, problems: string[];
 const spans = recorded("bookinfo");
@@ -341,4 +341,119 @@ test("48: a service's revisions with the shares they have, and their traces", as
   }
   await table.locator("tbody tr", { hasText: "v1" }).getByRole("link", { name: "Traces" }).click();
   await expect.poll(() => rows().count()).toBe(10);
+});
+
+test("tags as columns of the result (complaint 10): chosen with completion, sorted, in the address", async () => {
+  await open("/search?limit=200&service=productpage.default");
+  await rows().first().waitFor();
+  await page.locator(".result-bar .menu summary").click();
+  await page.getByLabel("Key of a tag").fill("my_tag_h");
+  await page.locator(".menu .checks").getByLabel("my_tag_header").click();
+  await expect.poll(() => params().get("cols")).toBe("my_tag_header");
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+  const head = page.getByRole("columnheader", { name: "my_tag_header" });
+  const value = async () => {
+    const at = (await page.getByRole("columnheader").allTextContents()).indexOf("my_tag_header");
+    return rows().locator(`[role=cell]:nth-child(${at + 1})`).allTextContents();
+  };
+  const want = (traceId: string) => [...new Set(spans.filter((s) => s.traceId === traceId).map((s) => tag(s, "my_tag_header")).filter(Boolean))].sort();
+  await expect.poll(async () => (await value()).some(Boolean)).toBe(true);
+  const check = async () => {
+    const ids = await shownIDs(), values = await value();
+    for (const [i, id] of ids.entries()) expect(values[i]!.split(", ").filter(Boolean).sort(), id).toEqual(want(id));
+  };
+  await check();
+  await head.getByRole("button").click(); // descending first
+  await expect.poll(() => params().get("sort")).toBe("-tag:my_tag_header");
+  await expect.poll(async () => (await value())[0]).toBe("jason");
+  await page.reload();
+  await rows().first().waitFor();
+  expect((await value())[0]).toBe("jason");
+  await check();
+});
+
+test("a trace that arrives has the columns too", async () => {
+  await open("/search?live=1&service=columned&cols=fruit");
+  await page.waitForTimeout(500);
+  await server.zipkin([{ traceId: "0000000000000000000000000000c01a", id: "00000000000000fe", name: "now", timestamp: Date.now() * 1000, duration: 5000, localEndpoint: { serviceName: "columned" }, tags: { fruit: "quince" } }]);
+  await page.locator('a[href*="c01a"]').waitFor({ timeout: 3000 });
+  expect(await rows().first().textContent()).toContain("quince");
+});
+
+describe("32, 51: keys of the list of traces", () => {
+  const at = () => page.evaluate(() => document.activeElement?.closest("[data-id]")?.getAttribute("data-id") ?? "");
+
+  test("j, k and the arrows walk the rows, beyond what is in view; Enter opens", async () => {
+    await open("/search?limit=200");
+    await rows().first().waitFor();
+    const ids = await shownIDs();
+    await page.keyboard.press("j");
+    expect(await at()).toBe(ids[0]);
+    await page.keyboard.press("ArrowDown");
+    expect(await at()).toBe(ids[1]);
+    await page.keyboard.press("k");
+    await page.keyboard.press("ArrowUp");
+    expect(await at()).toBe(ids[0]); // no further
+    const row = page.locator(".traces [role=row]:has(:focus-visible)");
+    expect(await row.evaluate((e) => getComputedStyle(e).boxShadow)).not.toBe("none"); // one sees where one is
+    for (let i = 0; i < 40; i++) await page.keyboard.press("j");
+    const seen = await page.evaluate(() => {
+      const r = document.activeElement!.closest("[role=row]")!, t = r.closest(".table")!;
+      return { index: Number(r.getAttribute("aria-rowindex")), top: r.getBoundingClientRect().top - t.querySelector(".thead")!.getBoundingClientRect().bottom, bottom: t.getBoundingClientRect().bottom - r.getBoundingClientRect().bottom };
+    });
+    expect(seen.index).toBe(42);
+    expect(seen.top).toBeGreaterThanOrEqual(0);
+    expect(seen.bottom).toBeGreaterThanOrEqual(0);
+    const wanted = await at();
+    await page.keyboard.press("Enter");
+    await page.locator(".grid .row").first().waitFor();
+    expect(page.url()).toContain(wanted);
+    await page.goBack();
+    await rows().first().waitFor();
+  });
+  test("keys choose and compare, change the chart, search again, and move the window", async () => {
+    await open("/search?limit=50&lookback=1h");
+    await rows().first().waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    const first = await at();
+    await page.keyboard.press("2");
+    await expect.poll(() => params().get("chart")).toBe("heat");
+    await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    const second = await at();
+    expect(await page.locator(".chosen").textContent()).toContain("2 traces chosen");
+    await page.keyboard.press("l");
+    await expect.poll(() => params().get("live")).toBe("1");
+    await page.keyboard.press("l");
+    await expect.poll(() => params().has("live")).toBe(false);
+    const end = Number(params().get("end"));
+    await page.keyboard.press("r");
+    await expect.poll(() => Number(params().get("end"))).toBeGreaterThan(end);
+    await rows().first().waitFor();
+    const [from, to] = [Number(params().get("start")), Number(params().get("end"))];
+    await page.keyboard.press("[");
+    await expect.poll(() => [Number(params().get("start")), Number(params().get("end"))]).toEqual([2 * from - to, from]);
+    await page.keyboard.press("]");
+    await expect.poll(() => [Number(params().get("start")), Number(params().get("end"))]).toEqual([from, to]);
+    await rows().first().waitFor();
+    await page.keyboard.press("c");
+    await expect.poll(() => new URL(page.url()).pathname).toBe(`/trace/${first}...${second}`);
+  });
+  test("they are letters in a field, and are all in the help", async () => {
+    await open("/search?limit=50");
+    await rows().first().waitFor();
+    await page.getByRole("combobox", { name: "Query" }).click();
+    await page.keyboard.type("jkxr1[");
+    expect(await page.getByRole("combobox", { name: "Query" }).inputValue()).toBe("jkxr1[");
+    expect(params().has("chart")).toBe(false);
+    await page.keyboard.press("Escape");
+    await page.locator(".result-bar strong").click();
+    await page.keyboard.press("?");
+    const help = (await page.getByRole("dialog", { name: "Keyboard" }).innerText()).replace(/\s+/g, " ");
+    for (const line of ["j ↓ next trace", "k ↑ previous trace", "x choose the trace", "c compare the chosen", "[ older window", "] newer window", "r search again", "Enter · Shift Enter open the trace"]) expect(help).toContain(line);
+    await page.keyboard.press("j"); // not behind the dialog
+    expect(await at()).toBe("");
+  });
 });

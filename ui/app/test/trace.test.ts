@@ -1,7 +1,7 @@
 // Acceptance criteria of the trace page, and the click paths of an operator.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { launch, openPage, recorded, type Server, startServer, synthetic } from "./harness";
+import { artifacts, launch, openPage, recorded, type Server, startServer, synthetic, violations } from "./harness";
 
 let server: Server, browser: Browser, page: Page, problems: string[];
 const spans = recorded("bookinfo");
@@ -371,8 +371,8 @@ test("similar siblings fold into one row with their number", async () => {
 
 test("JSON in each form is one click away", async () => {
   await open(`/trace/${id}`);
-  await page.locator(".menu summary").click();
-  for (const href of await page.locator(".menu a").evaluateAll((as) => as.map((a) => (a as HTMLAnchorElement).href))) {
+  await page.locator(".title .menu summary").click();
+  for (const href of await page.locator(".title .menu a").evaluateAll((as) => as.map((a) => (a as HTMLAnchorElement).href))) {
     const r = await fetch(href);
     expect([r.status, (await r.text()).includes(whole[0]!.id)], href).toEqual([200, true]);
   }
@@ -427,4 +427,171 @@ test("40: clocks are shown as they were; adjusting moves times only, is marked a
   expect(await durations()).toEqual(before);
   await page.reload();
   await page.locator('button[aria-pressed="true"]', { hasText: "Clocks adjusted" }).waitFor();
+});
+
+describe("11: Jaeger's svcFilter", () => {
+  const names = [...new Set(whole.map((s) => (s.localEndpoint as { serviceName: string }).serviceName))].sort();
+  const hidden = "reviews.default";
+  /** Jaeger UI's checksum, written from its description: FNV-1a's shape with 16 bits. */
+  const checksum = (list: string[]) => [...Buffer.from(list.join("\0"), "utf16le").swap16()].reduce((h, _, i, b) => (i % 2 ? (((h ^ (b[i - 1]! * 256 + b[i]!)) * 257) % 65536) : h), 0x811c).toString(16);
+  const filter = `${checksum(names)}.${names.reduce((bits, n, i) => bits + (n === hidden ? 0 : 2 ** i), 0).toString(16)}`;
+  const shownServices = () => page.locator(".row:not([hidden]) .who").allTextContents();
+
+  test("a link of Jaeger hides the same services, and all that they called", async () => {
+    expect(names).toContain(hidden);
+    await open(`/trace/${id}?fold=none&svcFilter=${filter}`);
+    const below = (x: string): string[] => [x, ...whole.filter((s) => s.parentId === x).flatMap((s) => below(s.id))];
+    const gone = new Set(whole.filter((s) => (s.localEndpoint as { serviceName: string }).serviceName === hidden).flatMap((s) => below(s.id)));
+    expect(gone.size).toBeGreaterThan(1);
+    expect(await count()).toBe(whole.length - gone.size);
+    expect((await shownServices()).join()).not.toMatch(/^reviews/);
+    expect(await page.locator(".filter-bar").textContent()).toContain(`${gone.size} spans hidden`);
+    await page.waitForTimeout(500);
+    expect(params().get("svcFilter")).toBe(filter);
+  });
+  test("one made for other services shows all and leaves the address", async () => {
+    await open(`/trace/${id}?fold=none&uiFind=${whole[0]!.id}&svcFilter=ffff.1`);
+    expect(await count()).toBe(whole.length);
+    await expect.poll(() => params().has("svcFilter")).toBe(false);
+    expect(params().get("uiFind")).toBe(whole[0]!.id);
+    await page.reload();
+    await rows().first().waitFor();
+    expect(await count()).toBe(whole.length);
+  });
+  test("the menu writes what Jaeger reads, keeps the root, and works by keyboard", async () => {
+    await open(`/trace/${id}?fold=none`);
+    const menu = page.locator(".filter-bar .menu").first();
+    await menu.locator("summary").focus();
+    await page.keyboard.press("Enter");
+    await menu.getByLabel(hidden).focus();
+    await page.keyboard.press("Space");
+    await expect.poll(() => params().get("svcFilter")).toBe(filter);
+    const root = whole.find((s) => !s.parentId)!;
+    expect(await menu.getByLabel((root.localEndpoint as { serviceName: string }).serviceName).isDisabled()).toBe(true);
+    expect(await menu.locator("summary").textContent()).toBe(`Services ${names.length - 1} of ${names.length}`);
+    expect(await violations(page)).toEqual([]);
+    await menu.getByText("details.default").click(); // on the name, not the box
+    expect(await menu.getByLabel("details.default").isChecked()).toBe(false);
+    await page.keyboard.press("Escape");
+    expect(await menu.locator("ul").count()).toBe(0);
+    await expect.poll(() => params().get("svcFilter")).not.toBe(filter);
+    await page.reload();
+    await rows().first().waitFor();
+    expect(await menu.locator("summary").textContent()).toBe(`Services ${names.length - 2} of ${names.length}`);
+    await menu.locator("summary").click();
+    await menu.getByRole("button", { name: "Show all" }).click();
+    expect(await count()).toBe(whole.length);
+    await expect.poll(() => params().has("svcFilter")).toBe(false);
+  });
+});
+
+describe("tags as columns of the rows (complaint 10)", () => {
+  const cells = (i: number) => page.locator(".row:not([hidden])").evaluateAll((rs, k) => rs.map((r) => r.querySelectorAll(".column")[k]?.textContent ?? null), i);
+
+  test("are chosen with completion, stand in closed rows, and come back from the address", async () => {
+    ({ page, problems } = await openPage(browser, server));
+    const asked: string[] = [];
+    page.on("request", (r) => /skeleton/.test(r.url()) && asked.push(new URL(r.url()).search));
+    await page.goto(`${server.url}/trace/${id}?fold=none`);
+    await rows().first().waitFor();
+    expect(await page.locator(".row .column").count()).toBe(0);
+    expect(asked.filter(Boolean)).toEqual([]); // nothing more is loaded until it is asked for
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns" }).click();
+    await page.getByLabel("Key of a tag").fill("http.u");
+    await expect.poll(() => page.locator(".menu .checks li").count()).toBe(1);
+    await page.keyboard.press("Enter"); // the only one there is
+    await expect.poll(() => cells(0).then((c) => c[0])).toMatch(/^http:/);
+    await page.getByLabel("Key of a tag").fill("nowhere.to.be.found");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => params().get("cols")).toBe("http.url,nowhere.to.be.found");
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    const check = async () => {
+      // rows are in depth-first order, siblings by start
+      const order = (parent?: string): typeof whole => whole.filter((s) => s.parentId === parent).sort((a, b) => a.timestamp! - b.timestamp!).flatMap((s) => [s, ...order(s.id)]);
+      await expect.poll(() => cells(0)).toEqual(order(undefined).map((s) => tag(s, "http.url")));
+      expect(new Set(await cells(1))).toEqual(new Set([""]));
+      expect(await page.locator(".ruler-title.column").allTextContents()).toEqual(["http.url", "nowhere.to.be.found"]);
+    };
+    await check();
+    asked.length = 0;
+    await page.reload();
+    await rows().first().waitFor();
+    await check();
+    expect(asked.filter((q) => q.includes("tags=")).length).toBe(1); // once, and at once
+    expect(asked.filter((q) => !q).length).toBe(0);
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns 2" }).click();
+    await page.locator(".menu .checks").getByLabel("http.url").click();
+    await expect.poll(() => params().get("cols")).toBe("nowhere.to.be.found");
+    await expect.poll(() => page.locator(".ruler-title.column").count()).toBe(1);
+  });
+  test("with a span as the root and hidden services: each keeps the others", async () => {
+    const service = (s: (typeof whole)[number]) => (s.localEndpoint as { serviceName: string }).serviceName;
+    const top = whole.find((s) => service(s) === "productpage.default" && s.kind === "SERVER")!;
+    const below = (s: typeof top): typeof whole => service(s) === "details.default" ? [] : [s, ...whole.filter((c) => c.parentId === s.id).sort((a, b) => a.timestamp! - b.timestamp!).flatMap(below)];
+    const left = below(top);
+    expect(left.length).toBeGreaterThan(2);
+    const want = async (...keys: string[]) => {
+      await expect.poll(() => cells(keys.length - 1)).toEqual(left.map((s) => tag(s, keys.at(-1)!)));
+      for (const [i, k] of keys.entries()) expect(await cells(i)).toEqual(left.map((s) => tag(s, k)));
+    };
+    await open(`/trace/${id}?fold=none&cols=http.url&span=${top.id}`);
+    const menu = page.locator(".filter-bar .menu").first();
+    await menu.locator("summary").click();
+    await menu.getByLabel("details.default").click();
+    await page.keyboard.press("Escape");
+    await expect.poll(() => params().has("svcFilter")).toBe(true);
+    const filter = params().get("svcFilter"); // of the whole trace's services
+    await page.getByRole("button", { name: "Show as root" }).click();
+    await want("http.url");
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns" }).click();
+    await page.getByLabel("Key of a tag").fill("guid:x-request-id");
+    await expect.poll(() => page.locator(".menu .checks li").count()).toBe(2);
+    await page.keyboard.press("Enter");
+    await want("http.url", "guid:x-request-id");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => [params().get("root"), params().get("svcFilter"), params().get("cols")]).toEqual([top.id, filter, "http.url,guid:x-request-id"]);
+    await page.reload();
+    await rows().first().waitFor();
+    await want("http.url", "guid:x-request-id");
+    expect(await menu.locator("summary").textContent()).toMatch(/^Services (\d+) of /);
+    expect([params().get("root"), params().get("svcFilter")]).toEqual([top.id, filter]);
+    expect(await violations(page)).toEqual([]);
+    await page.screenshot({ path: artifacts("trace-columns-root-services.png") });
+    await page.locator(".grid").focus();
+    await page.keyboard.press("Shift+R");
+    await expect.poll(() => params().has("root")).toBe(false);
+    const gone = whole.filter((s) => service(s) === "details.default").length;
+    expect(await count()).toBe(whole.length - gone);
+    expect([params().get("svcFilter"), await page.locator(".ruler-title.column").count()]).toEqual([filter, 2]);
+  });
+  test("late spans have them too, and those chosen meanwhile stay", async () => {
+    const t = synthetic(40, 78);
+    await server.zipkin(t.spans.slice(0, 35));
+    await open(`/trace/${t.id}?cols=number`, { viewport: { width: 1440, height: 1500 } });
+    const numbers = async () => (await cells(0)).map(Number).sort((a, b) => a - b);
+    await expect.poll(numbers).toEqual(Array.from({ length: 35 }, (_, i) => i));
+    await server.zipkin(t.spans.slice(35, 38));
+    await page.getByRole("button", { name: /late spans/ }).click({ timeout: 8000 });
+    await expect.poll(numbers).toEqual(Array.from({ length: 38 }, (_, i) => i));
+    await server.zipkin(t.spans.slice(38));
+    await page.getByRole("button", { name: /late spans/ }).waitFor({ timeout: 8000 });
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns" }).click();
+    await page.locator(".menu .checks").getByLabel("http.method").click();
+    await expect.poll(() => cells(1).then((c) => new Set(c))).toEqual(new Set(["GET"]));
+    await expect.poll(numbers).toEqual(Array.from({ length: 40 }, (_, i) => i)); // came with the column
+    expect(await page.getByRole("button", { name: /late spans/ }).count()).toBe(0);
+  });
+  test("eight of them on 10,000 spans keep the page small and the bars in place", async () => {
+    await open(`/trace/${big.id}?fold=none&cols=number,http.method,http.url,cache,error,http.status_code,a,b`);
+    expect(await elements()).toBeLessThanOrEqual(2500);
+    await grid().evaluate((e) => e.scrollTo(0, 100_000));
+    const at = async () => Number(await rows().first().getAttribute("aria-rowindex"));
+    await expect.poll(at).toBeGreaterThan(3000);
+    expect(await grid().getAttribute("aria-colcount")).toBe("10");
+    const places = await page.locator(".row:not([hidden])").first().evaluate((r) => [...r.children].map((c) => c.getBoundingClientRect()).map((b) => [Math.round(b.left), Math.round(b.right)]));
+    for (let i = 1; i < places.length; i++) expect(places[i]![0]).toBe(places[i - 1]![1]); // one beside the other
+    expect(Math.round((await page.locator("canvas.bars").boundingBox())!.x)).toBe(places.at(-1)![0]);
+    expect(Math.round((await page.locator(".ruler").boundingBox())!.x)).toBe(places.at(-1)![0]);
+  });
 });

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SpanDetail } from "../src/api";
 import { Files } from "../src/local/files";
 import { decode, hex, type Skeleton, text } from "../src/trace/skeleton";
-import { launch, openPage, recorded, serious, type Server, startServer, synthetic } from "./harness";
+import { launch, openPage, recorded, type Server, startServer, synthetic, violations } from "./harness";
 
 let server: Server, browser: Browser, page: Page, problems: string[];
 const bookinfo = recorded("bookinfo"), shared = recorded("shared-context"), torn = recorded("broken-propagation");
@@ -33,6 +33,7 @@ afterAll(async () => {
 });
 
 const forms = { jaeger: "/api/traces/ID?prettyPrint=true", "jaeger unadjusted": "/api/traces/ID?raw=true", zipkin: "/api/ui/v1/traces/ID/download?format=zipkin", otlp: "/api/ui/v1/traces/ID/download?format=otlp" };
+const columns = ["http.url", "node_id", "number", "nowhere"];
 const get = (path: string) => fetch(server.url + path).then((r) => r.text());
 
 /** All that views show of rows, whatever the numbers of the dictionaries. */
@@ -63,12 +64,12 @@ describe("26: a trace that was downloaded is shown as the store shows it", () =>
   for (const [form, path] of Object.entries(forms))
     test(form, async () => {
       for (const id of traces) {
-        const want = decode(await fetch(`${server.url}/api/ui/v1/traces/${id}/skeleton`).then((r) => r.arrayBuffer()));
+        const want = decode(await fetch(`${server.url}/api/ui/v1/traces/${id}/skeleton?tags=${columns}`).then((r) => r.arrayBuffer()));
         const files = new Files();
         const { traces: list, problems: wrong } = files.open([{ name: "trace.json", text: await get(path.replace("ID", id)) }]);
         expect(wrong).toEqual([]);
         expect(list.map((t) => [t.id, t.spans, t.errors])).toEqual([[want.id, want.n, want.errors]]);
-        const got = files.skeleton(want.id);
+        const got = files.skeleton(want.id, columns);
         const lost = form === "zipkin" ? 0 : 2 | 4; // no flag says "shared" or, in OTLP, "debug"
         const ids = form !== "jaeger"; // Jaeger's ids are unique
         expect(table(got, lost, ids), `${form} of ${id}`).toEqual(table(want, lost, ids));
@@ -148,7 +149,7 @@ describe("25: in the page", () => {
     await choose(file("many.json", JSON.stringify([...bookinfo, ...odd])), file("big.json", JSON.stringify(made.spans)));
     const n = new Set(bookinfo.map((s) => s.traceId)).size + 2;
     await page.getByText(`${n} traces open`).waitFor();
-    expect(await serious(page)).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     await page.getByRole("columnheader", { name: "Spans" }).getByRole("button").click();
     await page.locator(".traces .tbody a").first().click();
     await page.waitForURL(`**/upload/${made.id}`);
@@ -176,6 +177,38 @@ describe("25: in the page", () => {
     await page.getByText(`${n} traces open`).waitFor();
   });
 
+  test("tags of a file's trace are columns, by what is in the file alone, also of a part of it and with hidden services", async () => {
+    const t = whole, id = t[0]!.traceId;
+    const tag = (s: (typeof t)[number], k: string) => (s.tags as Record<string, string>)[k] ?? "";
+    const cells = () => page.locator(".row:not([hidden])").evaluateAll((rs) => rs.map((r) => r.querySelector(".column")?.textContent ?? null));
+    const params = () => new URL(page.url()).searchParams;
+    await open("/upload");
+    await choose(file("one.json", JSON.stringify(t)));
+    await page.waitForURL(`**/upload/${id}`);
+    await page.locator(".grid .row").first().waitFor();
+    await page.getByRole("button", { name: "Fold hops" }).click();
+    sent = [];
+    await page.locator(".filter-bar .menu summary", { hasText: "Columns" }).click();
+    await page.getByLabel("Key of a tag").fill("HTTP.URL");
+    await expect.poll(() => page.locator(".menu .checks li").allTextContents()).toEqual([`http.url${t.filter((s) => tag(s, "http.url")).length}`]);
+    await page.keyboard.press("Enter");
+    const order = (parent?: string): typeof t => t.filter((s) => s.parentId === parent).sort((a, b) => a.timestamp! - b.timestamp!).flatMap((s) => [s, ...order(s.id)]);
+    await expect.poll(cells).toEqual(order().map((s) => tag(s, "http.url")));
+    await page.keyboard.press("Escape");
+    const second = order()[1]!;
+    await page.locator(".grid .row:not([hidden])").nth(1).click();
+    await page.getByRole("button", { name: "Show as root" }).click();
+    await expect.poll(cells).toEqual([second, ...order(second.id)].map((s) => tag(s, "http.url")));
+    const menu = page.locator(".filter-bar .menu").first();
+    await menu.locator("summary").click();
+    await menu.getByLabel("reviews.default").click();
+    await page.keyboard.press("Escape");
+    await expect.poll(() => [params().get("cols"), params().get("root"), params().has("svcFilter")]).toEqual(["http.url", second.id, true]);
+    expect(await page.locator(".trace-head .chip").allTextContents()).toContain("from a file");
+    expect(await page.locator(".row:not([hidden]) .who").allTextContents().then((w) => w.join())).not.toMatch(/^reviews|,reviews/);
+    expect(sent.filter(asked)).toEqual([]);
+  });
+
   test("a file can be dropped anywhere; one that is malformed names the line", async () => {
     await open("/search");
     const drop = async (name: string, content: string) => {
@@ -201,7 +234,7 @@ describe("25: in the page", () => {
       await drop(name, content);
       await expect.poll(() => trouble.allTextContents()).toEqual([`${name} ${want}`]);
     }
-    expect(await serious(page)).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     await page.reload();
     await page.goto(`${server.url}/upload/${whole[0]!.traceId}`);
     await page.getByRole("heading", { name: "This trace is not open" }).waitFor();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Summary } from "../api";
+import { actionOf, exploreHelp, exploreKeys } from "./keys";
 import { countFacet, facets, readChoices, refine, writeChoice } from "./facets";
 import { readBrush, readSearch, withRange, writeBrush, writeSearch } from "./state";
 import { mergeTraces } from "./tail";
@@ -60,4 +61,11 @@ describe("19: facets", () => {
 test("22: arrivals replace what they renew and go before the rest", () => {
   const merged = mergeTraces([trace("1"), trace("2")], [trace("2", { spans: 5 }), trace("3")]);
   expect(merged.map((t) => [t.id, t.spans])).toEqual([["3", 1], ["1", 1], ["2", 5]]);
+});
+
+test("32: each key of the list means one thing, and the help lists every one", () => {
+  const all = Object.values(exploreKeys).flatMap((k) => k.keys);
+  expect(new Set(all).size).toBe(all.length);
+  expect([actionOf("j"), actionOf("ArrowDown"), actionOf("k"), actionOf("]"), actionOf("q")]).toEqual(["down", "down", "up", "newer", undefined]);
+  expect(exploreHelp.map(([keys]) => keys)).toEqual(["j ↓", "k ↑", "x", "c", "1", "2", "3", "[", "]", "r", "l", "Enter · Shift Enter"]);
 });

@@ -2,11 +2,12 @@
 import { useEffect, useState } from "react";
 import { type ApiError, useJson } from "../api";
 import { inputTime, parseDuration, parseInputTime } from "../format";
+import { config } from "../config";
 import { LogfmtError } from "../logfmt";
 import { useZone } from "../prefs";
 import { base } from "../router";
 import { QueryInput } from "../query-input";
-import { defaultLookback, lookbackLabel, lookbackMicros, lookbacks, readTags, type Search, tagsText } from "./state";
+import { defaultLookback, lookbackChoices, lookbackLabel, lookbackMicros, readTags, type Search, tagsText } from "./state";
 
 interface Draft { service: string; operation: string; tags: string; lookback: string; from: string; to: string; min: string; max: string; limit: string; errors: Search["errors"] }
 
@@ -43,7 +44,7 @@ export function SearchForm({ search, error, onFind }: { search: Search; error?: 
     for (const k of ["min", "max"] as const) if (draft[k].trim() && parseDuration(draft[k]) === null) wrong[k] = "write a duration such as 1.2s, 100ms or 500us";
     if (!wrong.min && !wrong.max && draft.min && draft.max && parseDuration(draft.min)! > parseDuration(draft.max)!) wrong.max = "is less than the least duration";
     const limit = Number(draft.limit);
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1500) wrong.limit = "a number from 1 to 1500";
+    if (!Number.isInteger(limit) || limit < 1 || limit > config.maxLimit) wrong.limit = `a number from 1 to ${config.maxLimit}`;
     let start: number | null = null, end: number | null = null;
     if (draft.lookback === "custom") {
       start = parseInputTime(draft.from, zone);
@@ -67,6 +68,7 @@ export function SearchForm({ search, error, onFind }: { search: Search; error?: 
       </span>
     );
   const about = (k: string) => ({ "aria-describedby": wrong[k] ? `wrong-${k}` : undefined, "aria-invalid": wrong[k] ? true : undefined });
+  const choices = lookbackChoices();
   const known = services.data?.data ?? [];
   return (
     <form
@@ -106,10 +108,10 @@ export function SearchForm({ search, error, onFind }: { search: Search; error?: 
       <label>
         <span>Lookback</span>
         <select value={draft.lookback} onChange={(e) => put({ lookback: e.target.value })}>
-          {!lookbacks.includes(draft.lookback) && lookbackMicros(draft.lookback) !== null && <option value={draft.lookback}>{lookbackLabel(draft.lookback)}</option>}
-          {lookbacks.map((l) => (
-            <option key={l} value={l}>
-              {lookbackLabel(l)}
+          {!choices.some((c) => c.value === draft.lookback) && lookbackMicros(draft.lookback) !== null && <option value={draft.lookback}>{lookbackLabel(draft.lookback)}</option>}
+          {choices.map((c) => (
+            <option key={c.value} value={c.value}>
+              {c.label}
             </option>
           ))}
           <option value="custom">Custom time range</option>

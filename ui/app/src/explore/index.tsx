@@ -1,8 +1,11 @@
 // Explore: find traces. The whole state of the view is in the address.
 import { useEffect, useMemo, useRef, useState } from "react";
-import { ApiError, type SearchAnswer, type Summary, useJson } from "../api";
+import { ApiError, type SearchAnswer, type Summary, tagKeys, useJson } from "../api";
+import { ColumnMenu } from "../column-menu";
+import { readColumns, writeColumns } from "../columns";
+import { config } from "../config";
 import { count, duration, goDuration, percent, plural } from "../format";
-import { type Column, Flags, Icon, Link, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
+import { type Column, Flags, Icon, Link, type RowFocus, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
 import { splitService } from "../mesh";
 import { go, href, usePlace, withParams } from "../router";
@@ -10,12 +13,13 @@ import { QueryInput } from "../query-input";
 import { Chart, type ChartKind } from "./chart";
 import { type Choice, countFacet, facets, readChoices, refine, rootName, writeChoice } from "./facets";
 import { SearchForm } from "./form";
+import { type ExploreAction, useExploreKeys } from "./keys";
 import { apiQuery, type Brush, lookbackMicros, readBrush, readSearch, type Search, withRange, writeBrush, writeSearch } from "./state";
 import { useTail } from "./tail";
 import { EmptyStore } from "../empty";
 
 /** Parameters of the view that a new search keeps. */
-const kept = ["sort", "chart", "live", "uiEmbed", "uiSearchHideGraph", "uiTheme"];
+const kept = ["sort", "chart", "live", "cols", "uiEmbed", "uiSearchHideGraph", "uiTheme"];
 
 export default function Explore() {
   const { query } = usePlace();
@@ -25,9 +29,10 @@ export default function Explore() {
     document.title = `${search.service || "All services"} – Spandrel`;
     if (!ready) show(withRange(search, Date.now() * 1000), query, true); // so that the link means the same tomorrow
   }, [ready, query]);
-  const found = useJson<SearchAnswer>(ready && !search.problem ? `search?${apiQuery(search)}` : null);
+  const cols = readColumns(query);
+  const found = useJson<SearchAnswer>(ready && !search.problem ? `search?${apiQuery(search, cols)}` : null);
   const live = query.get("live") === "1";
-  const tail = useTail(live ? search : null);
+  const tail = useTail(live ? search : null, cols);
   const all = useMemo(() => (live ? tail.merge(found.data?.traces ?? []) : (found.data?.traces ?? [])), [found.data, live, tail.version]);
   const brush = readBrush(query.get("sel"));
   const choices = useMemo(() => readChoices(query), [query]);
@@ -49,13 +54,15 @@ export default function Explore() {
           <button type="button" aria-pressed={live} className={live ? "on" : ""} title="Show traces as they arrive" onClick={() => setOne(query, "live", live ? null : "1")}>
             <Icon name="live" /> Live
           </button>
-          <Link className="button" to="upload" title="Look at traces in a file; it can be dropped anywhere on the page">
-            Open file
-          </Link>
+          {config.upload && (
+            <Link className="button" to="upload" title="Look at traces in a file; it can be dropped anywhere on the page">
+              Open file
+            </Link>
+          )}
         </QueryBar>
         {error && error.param !== "q" && <Trouble error={error} retry={error.status === 400 ? undefined : found.reload} />}
         {tail.error && <Trouble error={tail.error} />}
-        <Results search={search} query={query} answer={found.data} loading={found.loading || !ready} ms={found.ms} failed={!!error} all={all} shown={shown} brush={brush} choices={choices} pending={tail.pending} onPending={tail.apply} hold={tail.hold} dropped={tail.dropped} />
+        <Results search={search} query={query} cols={cols} answer={found.data} loading={found.loading || !ready} ms={found.ms} failed={!!error} all={all} shown={shown} brush={brush} choices={choices} pending={tail.pending} onPending={tail.apply} hold={tail.hold} dropped={tail.dropped} />
       </section>
     </div>
   );
@@ -107,12 +114,13 @@ function QueryBar({ search, error, onFind, children }: { search: Search; error?:
 }
 
 interface ResultsProps {
-  search: Search; query: URLSearchParams; answer?: SearchAnswer; loading: boolean; ms?: number; failed: boolean; all: Summary[]; shown: Summary[];
+  search: Search; query: URLSearchParams; cols: string[]; answer?: SearchAnswer; loading: boolean; ms?: number; failed: boolean; all: Summary[]; shown: Summary[];
   brush: Brush | null; choices: Choice[]; pending: number; onPending: () => void; hold: (on: boolean) => void; dropped: number;
 }
 
-function Results({ search, query, answer, loading, ms, failed, all, shown, brush, choices, pending, onPending, hold, dropped }: ResultsProps) {
+function Results({ search, query, cols, answer, loading, ms, failed, all, shown, brush, choices, pending, onPending, hold, dropped }: ResultsProps) {
   const sort = query.get("sort") ?? "-start";
+  const range = `${search.service ? `service=${encodeURIComponent(search.service)}&` : ""}${search.start !== null && search.end !== null ? `start=${search.start}&end=${search.end}` : "lookback=1h"}`;
   const chart = (["scatter", "heat", "hist"].includes(query.get("chart") ?? "") ? query.get("chart") : "scatter") as ChartKind;
   const [chosen, setChosen] = useState<string[]>([]);
   const max = useMemo(() => shown.reduce((m, t) => Math.max(m, t.duration), 1), [shown]);
@@ -121,7 +129,7 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
   const columns: Column<Summary>[] = [
     {
       key: "pick", label: <span className="visually-hidden">Compare</span>, width: "28px",
-      cell: (t) => <input type="checkbox" aria-label={`Choose ${rootName(t).slice(0, 80)} of ${t.id.slice(0, 7)} to compare`} checked={chosen.includes(t.id)} onChange={() => setChosen((c) => (c.includes(t.id) ? c.filter((x) => x !== t.id) : [...c, t.id]))} />,
+      cell: (t) => <input type="checkbox" aria-label={`Choose ${rootName(t).slice(0, 80)} of ${t.id.slice(0, config.idLength)} to compare`} checked={chosen.includes(t.id)} onChange={() => setChosen((c) => (c.includes(t.id) ? c.filter((x) => x !== t.id) : [...c, t.id]))} />,
     },
     {
       key: "name", label: "Trace", width: "minmax(150px, 2.6fr)", by: (t) => rootName(t),
@@ -140,6 +148,10 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
     },
     { key: "status", label: "Status", width: "64px", by: (t) => Number(t.root.status ?? 0), cell: (t) => <Status code={t.root.status} /> },
     { key: "flags", label: "Flags", width: "96px", title: "Envoy's response flags of all spans", by: (t) => Object.keys(t.flags ?? {}).join(), cell: (t) => <span className="clip">{Object.keys(t.flags ?? {}).slice(0, 3).map((f) => <Flags key={f} text={f} />)}</span>, wideOnly: true },
+    ...cols.map((key): Column<Summary> => ({
+      key: "tag:" + key, label: <bdi>{key.slice(0, 60)}</bdi>, title: key, width: "minmax(70px, 1fr)", by: tagOrder(shown, key), wideOnly: true,
+      cell: (t) => <bdi title={t.columns?.[key]?.join("\n")}>{t.columns?.[key]?.join(", ").slice(0, 300)}</bdi>,
+    })),
     { key: "services", label: "Services", width: "minmax(120px, 2fr)", by: (t) => t.services.length, cell: (t) => <ServicePills trace={t} />, wideOnly: true },
     { key: "spans", label: "Spans", width: "64px", right: true, by: (t) => t.spans, cell: (t) => count(t.spans), wideOnly: true },
     { key: "errors", label: "Errors", width: "64px", right: true, by: (t) => t.errors, cell: (t) => (t.errors ? <span className="bad">{count(t.errors)}</span> : <span className="dim">0</span>) },
@@ -154,8 +166,29 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
     },
     { key: "start", label: "Start", width: "104px", right: true, by: (t) => t.start, cell: (t) => <Time at={t.start} /> },
   ];
-  const rows = useMemo(() => sorted(shown, columns, sort), [shown, sort]);
+  const rows = useMemo(() => sorted(shown, columns, sort), [shown, sort, cols.join(",")]);
   const narrowed = choices.length > 0 || brush;
+  const focus = useRef<RowFocus>(null);
+  const again = (s: Search) => show(withRange(s, Date.now() * 1000), query);
+  const shiftWindow = (by: number) => {
+    if (search.start === null || search.end === null) return;
+    const shift = by * (search.end - search.start);
+    again({ ...search, lookback: "custom", start: Math.max(0, search.start + shift), end: search.end + shift });
+  };
+  const actions: Record<ExploreAction, () => void> = {
+    down: () => focus.current?.move(1),
+    up: () => focus.current?.move(-1),
+    choose: () => focus.current?.row()?.querySelector<HTMLElement>("input[type=checkbox]")?.click(),
+    compare: () => chosen.length >= 2 && go(compareLink(chosen)),
+    scatter: () => setOne(query, "chart", null),
+    heat: () => setOne(query, "chart", "heat"),
+    hist: () => setOne(query, "chart", "hist"),
+    older: () => shiftWindow(-1),
+    newer: () => shiftWindow(1),
+    live: () => setOne(query, "live", query.get("live") === "1" ? null : "1"),
+    refresh: () => again({ ...search, ...moving(search) }),
+  };
+  useExploreKeys((a) => actions[a]());
   if (!all.length && !loading && !failed && answer) return <NothingFound search={search} query={query} missing={answer.missing} />;
   return (
     <>
@@ -190,15 +223,16 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
         )}
         <span className="grow" />
         {brush && <Differences search={search} brush={brush} onAdd={(q) => show(withRange({ ...search, q: `${search.q} ${q}`.trim() }, 0), query)} />}
+        <ColumnMenu chosen={cols} onChange={(keys) => setOne(query, "cols", writeColumns(keys))} keys={(prefix, signal) => tagKeys(range, prefix, signal)} of={range} />
         <Tabs label="Chart" value={chart} onChange={(k) => setOne(query, "chart", k === "scatter" ? null : k)} tabs={[["scatter", "Scatter"], ["heat", "Heat map"], ["hist", "Histogram"]]} />
       </div>
       <div className="fill" onPointerEnter={() => hold(true)} onPointerLeave={() => hold(false)}>
-        <Table label="Traces found" className="traces" columns={columns} rows={rows} sort={sort} onSort={(s) => setOne(query, "sort", s === "-start" ? null : s)} id={(t) => t.id} height={34} onOpen={(t, e) => (e.ctrlKey || e.metaKey ? window.open(href(link(t))) : go(link(t)))} selected={(t) => chosen.includes(t.id)} />
+        <Table label="Traces found" className="traces" columns={columns} rows={rows} sort={sort} onSort={(s) => setOne(query, "sort", s === "-start" ? null : s)} id={(t) => t.id} height={34} onOpen={(t, e) => (e.ctrlKey || e.metaKey ? window.open(href(link(t))) : go(link(t)))} selected={(t) => chosen.includes(t.id)} focus={focus} />
       </div>
       {chosen.length > 0 && (
         <div className="chosen" role="status">
           {plural(chosen.length, "trace")} chosen
-          {chosen.length >= 2 && <Link className="button primary" to={`trace/${chosen[0]}...${chosen[1]}?${chosen.slice(0, 10).map((c) => "cohort=" + c).join("&")}`}>Compare</Link>}
+          {chosen.length >= 2 && <Link className="button primary" to={compareLink(chosen)}>Compare</Link>}
           <button type="button" onClick={() => setChosen([])}>
             Clear
           </button>
@@ -206,6 +240,13 @@ function Results({ search, query, answer, loading, ms, failed, all, shown, brush
       )}
     </>
   );
+}
+
+/** What a column of a tag sorts by: numbers if all its values are. */
+function tagOrder(traces: Summary[], key: string): (t: Summary) => number | string {
+  const first = (t: Summary) => t.columns?.[key]?.[0];
+  const numeric = traces.every((t) => first(t) === undefined || (first(t)!.trim() !== "" && Number.isFinite(Number(first(t)))));
+  return numeric ? (t) => Number(first(t) ?? -Infinity) : (t) => first(t) ?? "";
 }
 
 /** span=<span>[ <span>…]@<trace>: what a trace's link should point at. */
@@ -222,6 +263,8 @@ function traceLink(t: Summary, search: Search, spans: Map<string, string>): stri
   const q = [search.q, ...Object.entries(search.tags).map(([k, v]) => condition(k, "=", v)), search.errors === "span" ? "error" : ""].filter(Boolean).join(" ");
   return `trace/${t.id}${q ? "?q=" + encodeURIComponent(q) : ""}`;
 }
+
+const compareLink = (ids: string[]) => `trace/${ids[0]}...${ids[1]}?${ids.slice(0, 10).map((c) => "cohort=" + c).join("&")}`;
 
 function ServicePills({ trace }: { trace: Summary }) {
   // the root's service stands beside the name; those with errors must not be cut off

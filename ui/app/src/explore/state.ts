@@ -1,5 +1,6 @@
 // The search as it stands in the address: Jaeger's parameters with Jaeger's
 // meaning (old and new links alike), and what our page adds.
+import { config, units } from "../config";
 import { formatLogfmt, parseLogfmt } from "../logfmt";
 
 export interface Search {
@@ -20,13 +21,12 @@ export interface Search {
 }
 
 export const lookbacks = ["5m", "15m", "30m", "1h", "2h", "3h", "6h", "12h", "24h", "2d", "3d", "5d", "7d", "2w", "3w", "4w"];
-export const defaultLookback = "1h";
-const unit: Record<string, number> = { m: 60e6, h: 3600e6, d: 86_400e6, w: 7 * 86_400e6 };
+export const defaultLookback = lookbacks.includes(config.lookback) ? config.lookback : "1h";
 
 /** "2d" → µs; null if it is not a look-back. */
 export function lookbackMicros(s: string): number | null {
   const m = /^(\d{1,4})([mhdw])$/.exec(s);
-  return m ? Number(m[1]) * unit[m[2]!]! : null;
+  return m ? Number(m[1]) * units[m[2]!]! : null;
 }
 
 export function lookbackLabel(s: string): string {
@@ -35,6 +35,18 @@ export function lookbackLabel(s: string): string {
   const n = Number(m[1]);
   const name = { m: "minute", h: "hour", d: "day", w: "week" }[m[2]!];
   return `Last ${n === 1 ? name : `${n} ${name}s`}`;
+}
+
+/** The look-backs to choose from, up to the longest that is wanted. */
+export function lookbackChoices(max = config.maxLookback): { value: string; label: string }[] {
+  const longest = max ? (lookbackMicros(max.value) ?? Infinity) : Infinity;
+  const all = lookbacks.filter((l) => lookbackMicros(l)! <= longest).map((value) => ({ value, label: lookbackLabel(value) }));
+  if (!max || longest === Infinity) return all;
+  const last = all.at(-1);
+  const label = max.label ? `Last ${max.label}` : lookbackLabel(max.value);
+  if (last && lookbackMicros(last.value) === longest) last.label = label;
+  else all.push({ value: max.value, label });
+  return all;
 }
 
 const epoch = (s: string | null) => (s && /^\d{1,17}$/.test(s) ? Number(s) : null);
@@ -53,7 +65,7 @@ export function readSearch(p: URLSearchParams): Search {
     lookback: p.get("lookback") ?? "",
     start: epoch(p.get("start")),
     end: epoch(p.get("end")),
-    limit: Math.min(1500, Math.max(1, Number(p.get("limit")) || 20)),
+    limit: Math.min(config.maxLimit, Math.max(1, Number(p.get("limit")) || 20)),
     minDuration: p.get("minDuration") ?? "",
     maxDuration: p.get("maxDuration") ?? "",
     traceIDs: p.getAll("traceID").filter(Boolean),
@@ -84,9 +96,8 @@ function roundLookback(length: number): string {
 /** The search with start and end, so that its link means the same later. */
 export function withRange(s: Search, now: number): Search {
   if (s.start !== null && s.end !== null) return s;
-  const end = s.end ?? now;
   const back = lookbackMicros(s.lookback) ?? lookbackMicros(defaultLookback)!;
-  return { ...s, start: s.start ?? end - back, end };
+  return { ...s, start: s.start ?? (s.end ?? now) - back, end: s.end ?? now - config.adjustEnd };
 }
 
 /** The parameters of a search, as Jaeger's form writes them, then ours. */
@@ -112,9 +123,10 @@ export function writeSearch(s: Search): URLSearchParams {
 }
 
 /** What to ask the server; the range must be set. */
-export function apiQuery(s: Search): string {
+export function apiQuery(s: Search, columns: string[] = []): string {
   const p = writeSearch(s);
   p.delete("lookback");
+  if (columns.length) p.set("columns", columns.join(","));
   return p.toString();
 }
 

@@ -26,13 +26,13 @@ export function mergeTraces(known: Summary[], arrived: Summary[]): Summary[] {
   return [...fresh, ...known.map((t) => by.get(t.id)!)].slice(0, most);
 }
 
-export function useTail(search: Search | null): Tail {
+export function useTail(search: Search | null, columns: string[]): Tail {
   const waiting = useRef<Summary[]>([]);
   const shown = useRef<Summary[]>([]);
   const held = useRef(false);
   const [state, set] = useState({ version: 0, pending: 0, dropped: 0 });
   const [error, setError] = useState<ApiError>();
-  const key = search ? apiQuery({ ...search, start: null, end: null }) : "";
+  const key = search ? apiQuery({ ...search, start: null, end: null }, columns) : "";
   const apply = () => {
     shown.current = mergeTraces(shown.current, waiting.current);
     waiting.current = [];

@@ -47,14 +47,14 @@ class Dict {
   }
 }
 
-/** `extra`: a tag that becomes a column too. */
-export function skeletonOf({ id, list, parent }: Rows, extra?: string): Skeleton {
+/** `tags`: keys of tags that become columns too. */
+export function skeletonOf({ id, list, parent }: Rows, tags: string[] = []): Skeleton {
   const n = list.length;
   const level = new Uint32Array(n), size = new Uint32Array(n).fill(1), from = new Float64Array(n), took = new Float64Array(n);
   const kind = new Uint8Array(n), flags = new Uint8Array(n), proxy = new Uint8Array(n), pair = new Int32Array(n).fill(-1);
   const ids = new BigUint64Array(n), views = new BigUint64Array(n);
   const service = new Dict(), operation = new Dict();
-  const names = [...factNames, ...(extra ? [`tag:${extra}`] : [])];
+  const names = [...factNames, ...tags.map((k) => `tag:${k}`)];
   const columns: Record<string, Column> = {}, dicts: Record<string, Dict> = {};
   for (const c of names) (columns[c] = new Uint32Array(n)), (dicts[c] = new Dict(""));
   const services = new Uint32Array(n), operations = new Uint32Array(n);
@@ -78,7 +78,7 @@ export function skeletonOf({ id, list, parent }: Rows, extra?: string): Skeleton
     if (s.tags.length) {
       const facts = factsOf(s);
       for (const c of factNames) (columns[c] as Uint32Array)[r] = dicts[c]!.number(facts[c]);
-      if (extra) (columns[`tag:${extra}`] as Uint32Array)[r] = dicts[`tag:${extra}`]!.number(tagText(s, extra));
+      for (const k of tags) (columns[`tag:${k}`] as Uint32Array)[r] = dicts[`tag:${k}`]!.number(tagText(s, k));
       proxy[r] = facts.proxy ? 1 : 0;
     }
     let f = s.flags & (SHARED | DEBUG | NO_START);

@@ -1,6 +1,6 @@
 // The traces of the files that were opened: what the page asks the server about
 // stored traces, it asks this about these. It runs in a worker.
-import type { SpanDetail, Summary } from "../api";
+import type { SpanDetail, Summary, TagKey } from "../api";
 import type { TraceEvents } from "../trace/source";
 import { hex, ERROR, type Skeleton, text } from "../trace/skeleton";
 import { splitService } from "../mesh";
@@ -63,7 +63,15 @@ export class Files {
     return held.rows;
   }
 
-  skeleton = (id: string, tag?: string): Skeleton => skeletonOf(this.rows(id), tag);
+  skeleton = (id: string, tags: string[] = []): Skeleton => skeletonOf(this.rows(id), tags);
+
+  keys(id: string, prefix: string): TagKey[] {
+    const spans = new Map<string, number>(), begin = prefix.toLowerCase();
+    for (const { span } of this.rows(id).list)
+      for (const key of new Set(span.tags.map((t) => t.key)))
+        if (key && key.length <= 256 && key.toLowerCase().startsWith(begin)) spans.set(key, (spans.get(key) ?? 0) + 1);
+    return [...spans].map(([key, n]) => ({ key, spans: n })).sort((a, b) => b.spans - a.spans || (a.key < b.key ? -1 : 1)).slice(0, 200);
+  }
 
   spans(id: string, ids: string[]): SpanDetail[] {
     const wanted = new Set(ids);

@@ -98,3 +98,15 @@ test("values are text as the server writes them", () => {
   expect([0, 1.5, 100000, 123456, 1e6, 1234567, 1e21, 0.0001, 0.00001, -2.5e-7].map(float)).toEqual(["0", "1.5", "100000", "123456", "1e+06", "1.234567e+06", "1e+21", "0.0001", "1e-05", "-2.5e-07"]);
   expect([valueText({ key: "", type: "binary", value: "AP8=" }), valueText({ key: "", type: "bool", value: true })]).toEqual(["00ff", "true"]);
 });
+
+test("tags become columns; keys are those of spans, the most frequent first", () => {
+  const files = new Files();
+  const span = (id: string, tags: Record<string, string>) => ({ traceId: "1", id, timestamp: Number(id), duration: 1, tags });
+  files.open([{ name: "a", text: JSON.stringify([span("1", { b: "x", Ab: "y" }), span("2", { b: "z", a: "1", ["k".repeat(257)]: "" }), span("3", {})]) }]);
+  const id = files.list()[0]!.id, t = files.skeleton(id, ["b", "a", "nowhere"]);
+  const column = (k: string) => t.columns[`tag:${k}`] && Array.from(t.columns[`tag:${k}`] as Uint32Array, (n) => t.dicts[`tag:${k}`]![n]);
+  expect([column("b"), column("a"), column("nowhere")]).toEqual([["x", "z", ""], ["", "1", ""], undefined]);
+  expect(files.keys(id, "")).toEqual([{ key: "b", spans: 2 }, { key: "Ab", spans: 1 }, { key: "a", spans: 1 }]);
+  expect(files.keys(id, "A").map((k) => k.key)).toEqual(["Ab", "a"]);
+  expect(() => files.keys("2", "")).toThrow("not open");
+});

@@ -65,15 +65,15 @@ export async function open(files: File[]): Promise<string[]> {
 /** Traces of files: they do not change, and only this page knows them. */
 export const uploaded: Source = {
   path: "upload",
-  async load(id) {
+  async load(id, tags, signal) {
     try {
-      return { trace: await ask<Skeleton>("skeleton", [id]), etag: "" };
+      return { trace: await ask<Skeleton>("skeleton", [id, tags], signal), etag: "", tags };
     } catch (e) {
       throw e instanceof ApiError && e.message === "not open" ? new ApiError(404, "This trace is not open.") : e;
     }
   },
   newer: () => Promise.resolve(null),
-  withTag: (id, tag, signal) => ask("skeleton", [id, tag], signal),
+  keys: (t, prefix, signal) => ask("keys", [t.id, prefix], signal),
   spans: (id, ids, signal) => ask("spans", [id, ids], signal),
   find: (id, q, signal) => ask("find", [id, q], signal),
   events: (id, signal) => ask("events", [id], signal),

@@ -6,7 +6,8 @@ import type { Skeleton } from "../trace/skeleton";
 
 export interface Calls {
   open: [files: File[]];
-  skeleton: [id: string, tag?: string];
+  skeleton: [id: string, tags: string[]];
+  keys: [id: string, prefix: string];
   spans: [id: string, ids: string[]];
   find: [id: string, q: string];
   events: [id: string];

@@ -2,11 +2,13 @@
 // shows both halves.
 import { useEffect, useMemo, useState } from "react";
 import { type SpanDetail, type Tag, useAnswer, useJson } from "../api";
+import { config, elsewhere } from "../config";
 import { duration, goDuration } from "../format";
 import { Copy, copyText, Flags, Icon, Link, Service, Status, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
 import { flags, parseNode, parseUpstream, describeUpstream, splitFlags } from "../mesh";
 import { base } from "../router";
+import { ancestors, type ExternalLink, type LinkKind, patterns, tagLinks } from "./links";
 import type { TraceModel } from "./model";
 import { serverOf } from "./names";
 import { hex, rowsOf } from "./skeleton";
@@ -62,6 +64,7 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
   const link = new URL(`${base}trace/${model.t.id}?uiFind=${s.view}`, location.href).href;
   const ordered = useMemo(() => order(tags), [s]);
   const shown = ordered.filter((x) => !find || `${x.key}=${String(x.value)}`.toLowerCase().includes(find.toLowerCase()));
+  const linked = useLinks(s, model, row);
   const shift = (model.adjusted && model.t.shift?.[row]) || 0;
   const start = s.start - model.t.start + shift;
   return (
@@ -119,19 +122,26 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
         Tags <span className="dim">{tags.length}</span>
         {tags.length > 8 && <input type="search" value={find} aria-label="Filter tags" placeholder="Filter" onChange={(e) => setFind(e.target.value)} />}
       </h3>
-      <TagTable tags={shown} service={s.service} />
+      <TagTable tags={shown} service={s.service} links={(x) => linked("tags", x, tags)} />
       {s.events?.length ? (
         <>
           <h3>
             Events <span className="dim">{s.events.length}</span>
           </h3>
           <ul className="events">
-            {s.events.slice(0, 200).map((e, i) => (
-              <li key={i}>
-                <span className="dim">+{duration(e.time - s.start)}</span> <bdi>{e.name.slice(0, 500)}</bdi>
-                {e.fields?.length ? <TagTable tags={e.fields} /> : null}
-              </li>
-            ))}
+            {s.events.slice(0, 200).map((e, i) => {
+              const name = { key: "event", type: "string", value: e.name }; // what Jaeger makes of it
+              const fields = [name, ...(e.fields ?? [])];
+              return (
+                <li key={i}>
+                  <span className="dim">+{duration(e.time - s.start)}</span>{" "}
+                  <Linked links={linked("logs", name, fields)}>
+                    <bdi>{e.name.slice(0, 500)}</bdi>
+                  </Linked>
+                  {e.fields?.length ? <TagTable tags={e.fields} links={(x) => linked("logs", x, fields)} /> : null}
+                </li>
+              );
+            })}
           </ul>
         </>
       ) : null}
@@ -150,7 +160,7 @@ function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
       {s.process?.length ? (
         <>
           <h3>Process</h3>
-          <TagTable tags={s.process} />
+          <TagTable tags={s.process} links={(x) => linked("process", x, s.process!)} />
         </>
       ) : null}
       <h3>Identity</h3>
@@ -187,6 +197,39 @@ function StandingLine({ span: s }: { span: SpanDetail }) {
     <p className="standing dim" role="status">
       {data ? standingText(data) : "\u00a0"}
     </p>
+  );
+}
+
+type LinksOf = (kind: LinkKind, tag: Tag, items: Tag[]) => ExternalLink[];
+
+/** The operator's links of the span's tags. Spans above it are asked for only if one lacks a value that they may have. */
+function useLinks(s: SpanDetail, model: TraceModel, row: number): LinksOf {
+  const { all } = model; // a value may stand above what is shown
+  const missing = useMemo(() => {
+    if (!patterns.length) return false;
+    const lacks = (kind: LinkKind, tags: Tag[] = []) => tags.some((x) => tagLinks(kind, x, tags, [s], all).missing);
+    return lacks("tags", s.tags) || !!s.events?.slice(0, 200).some((e) => lacks("logs", [{ key: "event", type: "string", value: e.name }, ...(e.fields ?? [])]));
+  }, [s, all]);
+  const above = missing ? ancestors(all, row + model.offset) : [];
+  const ids = [...new Set(above.map((r) => hex(all.ids[r]!)))];
+  const { data } = useAnswer<SpanDetail[]>(ids.length ? `${all.id} ${ids}` : null, (signal) => model.source.spans(all.id, ids, signal));
+  const chain = [s, ...above.flatMap((r) => data?.find((x) => x.view === hex(all.views[r]!)) ?? [])];
+  return (kind, tag, items) => (patterns.length ? tagLinks(kind, tag, items, chain, all).links : []);
+}
+
+/** A value with the operator's links: it is the link if there is one, else they follow it. */
+export function Linked({ links, children }: { links: ExternalLink[]; children: React.ReactNode }) {
+  if (!links.length) return children;
+  const one = links.length === 1;
+  return (
+    <>
+      {!one && children}
+      {links.map((l, i) => (
+        <a key={i} className={one ? "external" : "external below"} href={l.url} target={elsewhere} rel="noopener noreferrer" title={l.text}>
+          {one ? children : l.text} <Icon name="link" label={one ? l.text : undefined} />
+        </a>
+      ))}
+    </>
   );
 }
 
@@ -246,15 +289,17 @@ const Command = ({ text }: { text: string }) => (
 // What an operator looks for first; the rest follows by name.
 const first = ["error", "http.status_code", "response_flags", "http.method", "http.url", "upstream_cluster", "upstream_cluster.name", "peer.address", "upstream_address", "grpc.status_code", "istio.canonical_service", "istio.canonical_revision", "istio.namespace", "node_id", "guid:x-request-id"];
 
-function order(tags: Tag[]): Tag[] {
+export function order(tags: Tag[], prefixes = config.topTags): Tag[] {
   const rank = (k: string) => {
+    const top = prefixes.findIndex((p) => k.toLowerCase().startsWith(p));
+    if (top >= 0) return top - prefixes.length;
     const i = first.indexOf(k);
     return i < 0 ? first.length : i;
   };
   return [...tags].sort((a, b) => rank(a.key) - rank(b.key) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 
-function TagTable({ tags, service }: { tags: Tag[]; service?: string }) {
+function TagTable({ tags, service, links }: { tags: Tag[]; service?: string; links?: (tag: Tag) => ExternalLink[] }) {
   const [all, setAll] = useState(false);
   const shown = all ? tags : tags.slice(0, 100);
   return (
@@ -262,7 +307,7 @@ function TagTable({ tags, service }: { tags: Tag[]; service?: string }) {
       <table className="tags">
         <tbody>
           {shown.map((x, i) => (
-            <Row key={`${i}${x.key}`} k={x.key} v={typeof x.value === "string" ? x.value : JSON.stringify(x.value)} service={service} />
+            <Row key={`${i}${x.key}`} k={x.key} v={typeof x.value === "string" ? x.value : JSON.stringify(x.value)} service={service} links={links?.(x)} />
           ))}
         </tbody>
       </table>
@@ -275,7 +320,7 @@ function TagTable({ tags, service }: { tags: Tag[]; service?: string }) {
   );
 }
 
-function Row({ k, v, service }: { k: string; v: string; service?: string }) {
+function Row({ k, v, service, links = [] }: { k: string; v: string; service?: string; links?: ExternalLink[] }) {
   const [all, setAll] = useState(false);
   const cut = !all && v.length > longest;
   return (
@@ -284,7 +329,9 @@ function Row({ k, v, service }: { k: string; v: string; service?: string }) {
         <bdi>{k.slice(0, 500)}</bdi>
       </th>
       <td>
-        <bdi>{visible(cut ? v.slice(0, longest) : v)}</bdi>
+        <Linked links={links}>
+          <bdi>{visible(cut ? v.slice(0, longest) : v)}</bdi>
+        </Linked>
         {cut && (
           <button type="button" className="small" onClick={() => setAll(true)}>
             … show all {Math.round(v.length / 1000)} kB

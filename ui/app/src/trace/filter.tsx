@@ -1,9 +1,11 @@
 // What is searched for, left out and folded in a trace.
 import { useEffect, useRef, useState } from "react";
+import { ColumnMenu } from "../column-menu";
 import { count, duration, parseDuration, plural } from "../format";
-import { Icon } from "../kit";
+import { Icon, Menu } from "../kit";
 import { QueryInput } from "../query-input";
 import type { TraceModel } from "./model";
+import { byName, rootServices } from "./svcfilter";
 
 export function FilterBar({ model, version, timeline }: { model: TraceModel; version: number; timeline: boolean }) {
   const f = model.filter;
@@ -61,6 +63,7 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
               </option>
             ))}
           </select>
+          {model.t.services.length > 1 && <Services model={model} />}
           <input
             className="short"
             aria-label="At least this long"
@@ -80,6 +83,8 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
               </button>
             </>
           )}
+          <ColumnMenu chosen={model.columns} onChange={(keys) => void model.setColumns(keys)} keys={(prefix, signal) => model.source.keys(model.all, prefix, signal)} of={model.t.id} />
+          {model.columnError && <span className="wrong">{model.columnError}</span>}
           <span className="grow" />
           {model.t.pair && (
             <button type="button" aria-pressed={model.hops} title="Show the two proxies of a call as one row (h)" onClick={() => model.set(() => (model.hops = !model.hops))}>
@@ -101,5 +106,56 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
         </>
       )}
     </div>
+  );
+}
+
+const listed = 200; // of more services, those whose name is asked for
+
+/** Which services are shown. A hidden one takes all that its spans called with it. */
+function Services({ model }: { model: TraceModel }) {
+  const { hiddenServices: hidden, t } = model;
+  const { spans, errors } = model.layout.pruned;
+  const [find, setFind] = useState("");
+  const hide = (names: Set<string>) => model.set(() => model.hideServices(names));
+  const toggle = (s: string) => {
+    const next = new Set(hidden);
+    next.has(s) ? next.delete(s) : next.add(s);
+    hide(next);
+  };
+  return (
+    <>
+      <Menu label={hidden.size ? `Services ${t.services.length - hidden.size} of ${t.services.length}` : "Hide services"} title="Hide services, with all that they call">
+        {() => {
+          const roots = rootServices(t);
+          const last = [...roots].filter((r) => !hidden.has(r)).length < 2; // the only one that is left to begin with stays
+          const found = byName(t.services).filter((s) => s.toLowerCase().includes(find.toLowerCase()));
+          return (
+            <>
+              {t.services.length > 10 && <input type="search" value={find} aria-label="Find a service" placeholder="Find a service" onChange={(e) => setFind(e.target.value)} />}
+              <button type="button" className="small" disabled={!hidden.size} onClick={() => hide(new Set())}>
+                Show all
+              </button>
+              <ul className="checks">
+                {found.slice(0, listed).map((s) => (
+                  <li key={s}>
+                    <label title={s}>
+                      <input type="checkbox" checked={!hidden.has(s)} disabled={last && roots.has(s) && !hidden.has(s)} onChange={() => toggle(s)} />
+                      <i className="swatch" style={{ background: model.colors[t.services.indexOf(s)] }} />
+                      <bdi>{s.slice(0, 80)}</bdi>
+                    </label>
+                  </li>
+                ))}
+                {found.length > listed && <li className="dim">and {count(found.length - listed)} more</li>}
+              </ul>
+            </>
+          );
+        }}
+      </Menu>
+      {hidden.size > 0 && (
+        <span className="found">
+          {plural(spans, "span")} hidden{errors > 0 && `, ${plural(errors, "error")}`}
+        </span>
+      )}
+    </>
   );
 }

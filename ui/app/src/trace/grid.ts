@@ -7,7 +7,7 @@ import { explainFlags, splitFlags } from "../mesh";
 import { token } from "../theme-colors";
 import type { TraceModel } from "./model";
 import { indexOf } from "./rows";
-import { rowText, serverOf } from "./names";
+import { rowText, serverOf, tagText } from "./names";
 import { ERROR, EVENTS, ORPHAN } from "./skeleton";
 
 export const rowHeight = 26;
@@ -19,7 +19,7 @@ const indent = 14, deepest = 16;
 interface RowElement {
   line: number; // what it shows, −1 if that is out of date
   el: HTMLElement; name: HTMLElement; tree: HTMLElement; toggle: HTMLElement; depth: HTMLElement; swatch: HTMLElement; mark: HTMLElement; who: HTMLElement; to: HTMLElement; what: HTMLElement;
-  chips: HTMLElement; bar: HTMLElement; label: HTMLElement; took: HTMLElement; where: HTMLElement;
+  chips: HTMLElement; columns: HTMLElement[]; bar: HTMLElement; label: HTMLElement; took: HTMLElement; where: HTMLElement;
 }
 
 const make = (tag: string, className: string, parent?: HTMLElement) => {
@@ -40,6 +40,8 @@ export class Grid {
   private width = 0;
   private height = 0;
   private nameWidth = 400;
+  private columns: string[] = [];
+  private columnWidth = 0;
   private first = 0;
   private chipWidths = new Map<string, number>();
   cursor = 0; // the line that has the keyboard
@@ -75,7 +77,35 @@ export class Grid {
   setNameWidth(px: number) {
     this.nameWidth = px;
     this.el.style.setProperty("--names", `${px}px`);
+    this.el.style.setProperty("--bars", `${this.barsLeft}px`);
     this.draw();
+  }
+
+  /** Tags in columns between the names and the bars, all of one width in pixels. */
+  setColumns(keys: string[], width: number) {
+    this.columns = keys;
+    this.columnWidth = width;
+    this.el.style.setProperty("--bars", `${this.barsLeft}px`);
+    this.el.style.setProperty("--column", `${width}px`);
+    this.el.setAttribute("aria-colcount", String(2 + keys.length));
+    for (const row of this.pool) this.makeColumns(row);
+    this.draw();
+  }
+
+  private get barsLeft() {
+    return this.nameWidth + this.columns.length * this.columnWidth;
+  }
+
+  private makeColumns(row: RowElement) {
+    for (const c of row.columns) c.remove();
+    row.columns = this.columns.map((_, i) => {
+      const cell = document.createElement("div");
+      cell.className = "column";
+      cell.setAttribute("role", "gridcell");
+      cell.style.left = `calc(var(--names, 400px) + ${i} * var(--column))`;
+      row.bar.before(cell);
+      return cell;
+    });
   }
 
   private measure() {
@@ -181,7 +211,9 @@ export class Grid {
     const label = make("span", "label", bar);
     const took = make("span", "took", label);
     const where = make("bdi", "where", label);
-    return { line: -1, el, name, tree, depth, toggle, swatch, mark, who, to, what, chips, bar, label, took, where };
+    const row: RowElement = { line: -1, el, name, tree, depth, toggle, swatch, mark, who, to, what, chips, columns: [], bar, label, took, where };
+    this.makeColumns(row);
+    return row;
   }
 
   private fill(e: RowElement, line: number) {
@@ -222,11 +254,19 @@ export class Grid {
     const title = (group ? `${group.rows.length} similar spans\n` : "") + x.full.slice(0, 1000) + (x.flags ? "\n" + explainFlags(x.flags) : "") + (t.flags[r]! & ORPHAN ? "\nIts parent is not stored." : "");
     if (e.name.title !== title) e.name.title = title;
     e.name.style.padding = `0 ${this.chips(e.chips, x.status, x.flags) + 12}px 0 ${stem + 6}px`;
+    this.columns.forEach((key, i) => {
+      const cell = e.columns[i]!;
+      let value = tagText(t, key, r);
+      if (group?.rows.slice(0, 500).some((x) => tagText(t, key, x) !== value)) value = "…";
+      put(cell, value.slice(0, 200));
+      const full = value && `${key}=${value.slice(0, 1000)}`;
+      if (cell.title !== full) cell.title = full;
+    });
     const from = m.from(r), took = t.took[r]!;
     put(e.took, group ? `${duration(group.took)} in all` : duration(took));
     // the label stands where there is room: after the bar, before it, or in it
     const { from: z0, to: z1 } = m.zoom;
-    const w = Math.max(1, this.width - this.nameWidth);
+    const w = Math.max(1, this.width - this.barsLeft);
     const where = group || w < 260 ? "" : x.where.slice(0, 120);
     put(e.where, where);
     const a = ((from - z0) / (z1 - z0)) * w, b = ((from + took - z0) / (z1 - z0)) * w;
@@ -271,8 +311,8 @@ export class Grid {
 
   private paint(offset: number, n: number) {
     const m = this.model, { t, layout: l } = m;
-    const w = Math.max(1, this.width - this.nameWidth), h = this.height;
-    this.canvas.style.transform = `translateX(${this.nameWidth}px)`;
+    const w = Math.max(1, this.width - this.barsLeft), h = this.height;
+    this.canvas.style.transform = `translateX(${this.barsLeft}px)`;
     const g = context(this.canvas, w, h);
     const { from: z0, to: z1 } = m.zoom;
     const X = (us: number) => ((us - z0) / (z1 - z0)) * w;
@@ -365,8 +405,8 @@ export class Grid {
   private wheel(e: WheelEvent) {
     if (!e.ctrlKey) return;
     e.preventDefault();
-    const x = e.clientX - this.el.getBoundingClientRect().left - this.nameWidth;
-    this.model.panZoom(0, e.deltaY > 0 ? 1.25 : 0.8, Math.max(0, Math.min(1, x / (this.width - this.nameWidth))));
+    const x = e.clientX - this.el.getBoundingClientRect().left - this.barsLeft;
+    this.model.panZoom(0, e.deltaY > 0 ? 1.25 : 0.8, Math.max(0, Math.min(1, x / (this.width - this.barsLeft))));
   }
 
   private moveTo(line: number) {

@@ -3,14 +3,17 @@
 import { useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError } from "../api";
 import { typingIn } from "../app";
+import { fitColumns, readColumns, writeColumns } from "../columns";
+import { config, elsewhere } from "../config";
 import { count, duration, plural } from "../format";
-import { Copy, copyText, Icon, Link, Tabs, Time, Trouble } from "../kit";
+import { Copy, copyText, Icon, Link, Tabs, Time, Trouble, useSize } from "../kit";
 import { later } from "../later";
 import { pref, setPref } from "../prefs";
 import { base, go, place, setParams, usePlace } from "../router";
 import { Detail } from "./detail";
 import { FilterBar } from "./filter";
 import { Grid, rowHeight } from "./grid";
+import { traceLinks } from "./links";
 import { stored } from "./load";
 import { Minimap, Ruler } from "./minimap";
 import { TraceModel } from "./model";
@@ -37,7 +40,7 @@ export default function Trace({ id, source = stored }: { id: string; source?: So
   useEffect(() => {
     let gone = false;
     setError(null);
-    source.load(id).then(
+    source.load(id, readColumns(place().query)).then(
       (loaded) => {
         if (gone) return;
         const m = new TraceModel(loaded, source);
@@ -88,9 +91,12 @@ function readState(m: TraceModel, q: URLSearchParams) {
     const row = rowsOf(m.t, root)[0];
     if (row !== undefined) m.reroot(row);
   }
-  if (q.get("cp") === "0") m.critical = false;
+  if (q.has("cp")) m.critical = q.get("cp") === "1";
   if (q.get("skew") === "adjusted") m.adjusted = true;
   m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: q.get("only") === "errors", service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
+  m.columns = readColumns(q);
+  const svcFilter = q.get("svcFilter");
+  if (svcFilter !== null && !m.readSvcFilter(svcFilter)) setParams({ svcFilter: null }); // made for other services
   for (const r of (q.get("x") ?? "").split(".").filter(Boolean)) {
     const row = parseInt(r, 36);
     if (row < m.t.n) m.collapsed[row] = 1;
@@ -115,11 +121,13 @@ function writeState(m: TraceModel) {
   setParams({
     zoom: m.zoom.from > 0 || m.zoom.to < all ? `${+m.zoom.from.toFixed(3)}-${+m.zoom.to.toFixed(3)}` : null,
     fold: fold === usual ? null : fold || "none",
-    cp: m.critical ? null : "0",
+    cp: m.critical === config.criticalPath ? null : m.critical ? "1" : "0",
     skew: m.adjusted ? "adjusted" : null,
     mode: m.filter.mode === "filter" ? "filter" : null,
     only: m.filter.errors ? "errors" : null,
     svc: m.filter.service || null,
+    svcFilter: m.svcFilter,
+    cols: writeColumns(m.columns),
     min: m.filter.min ? String(m.filter.min) : null,
     q: m.filter.q || null,
     span: m.selected >= 0 ? m.spanID(m.selected) : null,
@@ -139,7 +147,7 @@ function Opened({ model }: { model: TraceModel }) {
   const t = model.t;
   const root = rowText(t, 0);
   useEffect(() => {
-    document.title = `${root.what || root.who} – ${t.id.slice(0, 7)} – Spandrel`;
+    document.title = `${root.what || root.who} – ${t.id.slice(0, config.idLength)} – Spandrel`;
   }, [t]);
   const first = useRef(true);
   useEffect(() => {
@@ -192,25 +200,26 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
           <span className="dim">{service.split(".")[0]!.slice(0, 60)}</span> <bdi>{root.slice(0, 200)}</bdi>
         </h1>
         <code className="id" title={t.id}>
-          {t.id.slice(0, 7)}
+          {t.id.slice(0, config.idLength)}
         </code>
         <Copy text={t.id} label="Copy the trace id" />
         {!here && <span className="chip" title="Nobody else can see it: it is in this page alone">from a file</span>}
         {here && (
-          <>
-            <Link className="button small" to={`trace/${t.id}...`}>
-              Compare
-            </Link>
-            <details className="menu">
-              <summary>JSON</summary>
-              <div>
-                <a href={`${jaeger}?prettyPrint=true`}>Jaeger</a>
-                <a href={`${jaeger}?raw=true&prettyPrint=true`}>Jaeger, unadjusted</a>
-                <a href={`${mine}zipkin`}>Zipkin</a>
-                <a href={`${mine}otlp`}>OTLP</a>
-              </div>
-            </details>
-          </>
+          <Link className="button small" to={`trace/${t.id}...`}>
+            Compare
+          </Link>
+        )}
+        <TraceLinks model={model} />
+        {here && config.jsonView && (
+          <details className="menu">
+            <summary>JSON</summary>
+            <div>
+              <a href={`${jaeger}?prettyPrint=true`}>Jaeger</a>
+              <a href={`${jaeger}?raw=true&prettyPrint=true`}>Jaeger, unadjusted</a>
+              <a href={`${mine}zipkin`}>Zipkin</a>
+              <a href={`${mine}otlp`}>OTLP</a>
+            </div>
+          </details>
         )}
       </div>
       <div className="facts">
@@ -270,6 +279,22 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
   );
 }
 
+/** The operator's links of the whole trace. */
+function TraceLinks({ model }: { model: TraceModel }) {
+  const all = traceLinks(model.all).map((l, i) => (
+    <a key={i} href={l.url} target={elsewhere} rel="noopener noreferrer" className="external">
+      <Icon name="link" /> {l.text}
+    </a>
+  ));
+  if (all.length < 3) return all;
+  return (
+    <details className="menu">
+      <summary>Links</summary>
+      <div>{all}</div>
+    </details>
+  );
+}
+
 interface Late { next: LoadedTrace | null; take: () => void }
 
 /** Asks every few seconds whether spans have come since, for as long as somebody looks. */
@@ -278,11 +303,12 @@ function useLateSpans(model: TraceModel): Late {
   useEffect(() => {
     if (model.source !== stored) return; // a file does not grow
     const abort = new AbortController();
-    let etag = model.etag;
+    let { etag, tags } = model;
     const opened = performance.now();
     const timer = setInterval(() => {
       if (document.hidden || performance.now() - opened > 30 * 60_000) return;
-      model.source.newer(model.t.id, etag, abort.signal).then(
+      if (model.tags !== tags) ({ etag, tags } = model); // columns were chosen
+      model.source.newer(model.t.id, tags, etag, abort.signal).then(
         (l) => {
           if (!l) return;
           etag = l.etag;
@@ -294,9 +320,10 @@ function useLateSpans(model: TraceModel): Late {
     return () => (clearInterval(timer), abort.abort());
   }, [model, next]);
   return {
-    next,
+    next: next && next.trace.n > model.all.n ? next : null, // a column that was asked for may have brought them
     take: () => {
       if (next) model.update(next);
+      void model.setColumns(model.columns); // chosen since
       setNext(null);
     },
   };
@@ -322,6 +349,10 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
     grid.current?.draw();
   }, [selected, model.t]);
   useEffect(() => grid.current?.setNameWidth(names), [names]);
+  const size = useSize(box);
+  const fit = fitColumns(size.width - names, model.columns.length);
+  const columns = model.columns.slice(0, fit.count);
+  useEffect(() => grid.current?.setColumns(columns, fit.width), [columns.join(","), fit.width, model]);
   const drag = (e: React.PointerEvent) => {
     const left = box.current!.getBoundingClientRect().left;
     e.currentTarget.setPointerCapture(e.pointerId);
@@ -340,7 +371,12 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
         <span className="ruler-title" style={{ width: names }}>
           Service and operation
         </span>
-        <Ruler model={model} left={names} />
+        {columns.map((k, i) => (
+          <span key={k} className="ruler-title column" style={{ left: names + i * fit.width, width: fit.width }} title={k}>
+            <bdi>{k}</bdi>
+          </span>
+        ))}
+        <Ruler model={model} left={names + columns.length * fit.width} />
         <div
           className="divider"
           role="separator"

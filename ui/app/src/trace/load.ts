@@ -1,41 +1,35 @@
 // Traces of the store, asked of the server; the page asks for one before React
 // is there.
-import { ApiError, json, request, type SpanDetail } from "../api";
+import { json, request, type SpanDetail, tagKeys } from "../api";
 import { decode } from "./skeleton";
 import type { LoadedTrace, Source, TraceEvents } from "./source";
 
 const early = new Map<string, Promise<LoadedTrace>>();
 
-export function prefetch(id: string) {
-  const p = fetchTrace(id);
+export function prefetch(id: string, tags: string[]) {
+  const p = fetchTrace(id, tags);
   p.catch(() => {}); // whoever loads it hears of it
-  early.set(id, p);
+  early.set(path(id, tags), p);
 }
 
-const path = (id: string) => `traces/${encodeURIComponent(id)}/skeleton`;
+const path = (id: string, tags: string[]) => `traces/${encodeURIComponent(id)}/skeleton${tags.length ? "?tags=" + encodeURIComponent(tags.join(",")) : ""}`;
 
-async function fetchTrace(id: string): Promise<LoadedTrace> {
-  const r = await request(path(id));
-  return { trace: decode(await r.arrayBuffer()), etag: r.headers.get("ETag") ?? "" };
-}
+const read = async (r: Response, tags: string[]): Promise<LoadedTrace> => ({ trace: decode(await r.arrayBuffer()), etag: r.headers.get("ETag") ?? "", tags });
+
+const fetchTrace = async (id: string, tags: string[], signal?: AbortSignal) => read(await request(path(id, tags), { signal }), tags);
 
 export const stored: Source = {
   path: "trace",
-  load(id) {
-    const p = early.get(id) ?? fetchTrace(id);
-    early.delete(id);
+  load(id, tags, signal) {
+    const p = early.get(path(id, tags)) ?? fetchTrace(id, tags, signal);
+    early.delete(path(id, tags));
     return p;
   },
-  async newer(id, etag, signal) {
-    const r = await request(path(id), { headers: etag ? { "If-None-Match": etag } : {}, signal, cache: "no-store" });
-    if (r.status === 304) return null;
-    return { trace: decode(await r.arrayBuffer()), etag: r.headers.get("ETag") ?? "" };
+  async newer(id, tags, etag, signal) {
+    const r = await request(path(id, tags), { headers: etag ? { "If-None-Match": etag } : {}, signal, cache: "no-store" });
+    return r.status === 304 ? null : read(r, tags);
   },
-  async withTag(id, tag, signal) {
-    if (!tag) throw new ApiError(400, "no tag");
-    const r = await request(`${path(id)}?tags=${encodeURIComponent(tag)}`, { signal });
-    return decode(await r.arrayBuffer());
-  },
+  keys: (t, prefix, signal) => tagKeys(`start=${Math.floor(t.start)}&end=${Math.ceil(t.start + t.duration)}`, prefix, signal),
   spans: (id, ids, signal) => json<{ spans: SpanDetail[] }>(`traces/${id}/spans?ids=${ids.join(",")}`, signal).then((a) => a.spans),
   find: (id, q, signal) => json<{ rows: number[] }>(`traces/${id}/find?q=${encodeURIComponent(q)}`, signal).then((a) => a.rows),
   events: (id, signal) => json<TraceEvents>(`traces/${id}/events`, signal),

@@ -1,9 +1,11 @@
 // The state of one open trace, apart from React: what is folded, filtered,
 // zoomed and selected. Views subscribe; the grid reads it on every frame.
+import { config } from "../config";
 import { serviceColors } from "../theme-colors";
 import { criticalPath, type Path } from "./critical";
 import { stored } from "./load";
 import { collapseAll, collapseLevel, errorRows, hiddenHalves, indexOf, type Layout, layout, mostlyPairs, reveal, standsFor } from "./rows";
+import { allowed, byName, decode, encode, rootServices } from "./svcfilter";
 import { ERROR, hex, rowsOf, type Skeleton } from "./skeleton";
 import type { LoadedTrace, Source, TraceEvent } from "./source";
 import { subtree } from "./subtree";
@@ -21,9 +23,13 @@ export class TraceModel {
   colors: string[];
   hops: boolean;
   similar = false;
-  critical = true;
+  critical = config.criticalPath;
   adjusted = false;
   filter: Filter = { q: "", mode: "highlight", errors: false, service: "", min: 0 };
+  columns: string[] = []; // keys of tags
+  tags: string[]; // those that the trace was loaded with
+  columnError = "";
+  private hiddenOfAll: ReadonlySet<string> = new Set(); // services hidden in the whole trace
   collapsed: Uint8Array;
   openGroups = new Set<number>();
   zoom: Zoom;
@@ -40,10 +46,12 @@ export class TraceModel {
   private path: Path | null = null;
   private listeners = new Set<() => void>();
   private find: AbortController | null = null;
+  private fetching: AbortController | null = null;
 
   constructor(loaded: LoadedTrace, readonly source: Source = stored) {
     this.t = this.all = loaded.trace;
     this.etag = loaded.etag;
+    this.tags = loaded.tags;
     this.colors = this.colorsOf();
     this.hops = mostlyPairs(this.t);
     this.collapsed = new Uint8Array(this.t.n);
@@ -71,7 +79,41 @@ export class TraceModel {
 
   relayout() {
     this.hidden = hiddenHalves(this.t, this.hops);
-    this.layout = layout(this.t, { hops: this.hops, similar: this.similar, collapsed: this.collapsed, openGroups: this.openGroups, keep: this.passing() });
+    this.layout = layout(this.t, { hops: this.hops, similar: this.similar, collapsed: this.collapsed, openGroups: this.openGroups, keep: this.passing(), without: this.without() });
+  }
+
+  /** Services that are hidden with all they called, by number; null if none is. */
+  private without(): Uint8Array | null {
+    const hidden = this.hiddenServices;
+    return hidden.size ? Uint8Array.from(this.t.services, (s) => (hidden.has(s) ? 1 : 0)) : null;
+  }
+
+  /** Services of the part that is shown whose spans are hidden. What it begins with is not. */
+  get hiddenServices(): Set<string> {
+    return allowed(new Set(this.t.services.filter((s) => this.hiddenOfAll.has(s))), rootServices(this.t));
+  }
+
+  /** Hides these of the services that are shown here and no others, as far as something is left to begin with.
+   *  Those that are elsewhere in the trace stay as they are. */
+  hideServices(names: ReadonlySet<string>) {
+    const here = new Set(this.t.services);
+    this.hideOfAll(new Set([...[...this.hiddenOfAll].filter((s) => !here.has(s)), ...[...names].filter((s) => here.has(s))]));
+  }
+
+  private hideOfAll(names: ReadonlySet<string>) {
+    this.hiddenOfAll = allowed(names, rootServices(this.all));
+  }
+
+  /** Jaeger's svcFilter for the address: it is of the whole trace, whatever part is shown. */
+  get svcFilter(): string | null {
+    return encode(byName(this.all.services), this.hiddenOfAll);
+  }
+
+  /** Takes over a svcFilter; false if it is of other services than these. */
+  readSvcFilter(param: string): boolean {
+    const hidden = decode(byName(this.all.services), param);
+    if (hidden) this.hideOfAll(hidden);
+    return hidden !== null;
   }
 
   /** Rows that the filter lets through; null if it is off. */
@@ -201,6 +243,7 @@ export class TraceModel {
     for (let r = 0; r < loaded.trace.n; r++) rows.set(loaded.trace.views[r]!, r);
     const rowOf = (view: bigint) => rows.get(view) ?? -1;
     this.etag = loaded.etag;
+    this.tags = loaded.tags;
     const wasWhole = this.zoom.from === 0 && this.zoom.to === this.whole().to;
     this.take(loaded.trace, root ? rowOf(BigInt("0x" + root)) : -1, (r) => rowOf(old.views[r]!), !wasWhole);
     if (this.filter.q) void this.search(this.filter.q);
@@ -227,7 +270,8 @@ export class TraceModel {
     this.collapsed = new Uint8Array(this.t.n);
     for (let r = 0; r < old.n; r++) if (folded[r] && here(r) >= 0) this.collapsed[here(r)] = 1;
     this.selected = selected >= 0 ? here(selected) : -1;
-    this.openGroups.clear();
+    this.openGroups = new Set([...this.openGroups].map(here).filter((r) => r >= 0));
+    this.hideOfAll(this.hiddenOfAll); // what it begins with may have come late
     this.colors = this.colorsOf();
     this.errorRows = errorRows(this.t);
     this.path = null;
@@ -266,6 +310,24 @@ export class TraceModel {
 
   /** The events of the part that is shown. */
   eventsOf = (all: TraceEvent[]): TraceEvent[] => (this.root < 0 ? all : all.filter((e) => e.row >= this.root && e.row < this.root + this.t.n).map((e) => ({ ...e, row: e.row - this.root, at: e.at - this.before })));
+
+  /** Shows tags as columns. Those that the trace was not loaded with are asked for, with the rest of it. */
+  async setColumns(keys: string[]) {
+    this.fetching?.abort();
+    this.columns = keys;
+    this.columnError = "";
+    this.changed();
+    if (keys.every((k) => this.tags.includes(k))) return;
+    const abort = (this.fetching = new AbortController());
+    try {
+      const loaded = await this.source.load(this.all.id, keys, abort.signal);
+      if (!abort.signal.aborted) this.update(loaded);
+    } catch (e) {
+      if (abort.signal.aborted) return;
+      this.columnError = (e as Error).message;
+      this.changed();
+    }
+  }
 
   setAdjusted(on: boolean) {
     this.path = null;

@@ -23,6 +23,13 @@ export const serverOf = (t: Skeleton, r: number) => {
   return p >= 0 && t.parent[p] === r ? p : -1;
 };
 
+/** A tag of a row; of a call what its client says, else its server. */
+export function tagText(t: Skeleton, key: string, r: number): string {
+  const own = text(t, `tag:${key}`, r);
+  const server = own ? -1 : serverOf(t, r);
+  return server < 0 ? own : text(t, `tag:${key}`, server);
+}
+
 export function rowText(t: Skeleton, r: number): RowText {
   const service = t.services[t.service[r]!]!;
   const operation = t.operations[t.operation[r]!]!;

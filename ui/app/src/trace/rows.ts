@@ -14,6 +14,8 @@ export interface Layout {
   level: Int32Array; // of each span's row, as shown
   groups: Group[];
   groupOf: Int32Array | null;
+  /** Spans left out with a service that is hidden, and how many of them failed. */
+  pruned: { spans: number; errors: number };
 }
 
 export interface Shown {
@@ -22,6 +24,7 @@ export interface Shown {
   collapsed: Uint8Array;
   openGroups: Set<number>; // by the group's first row
   keep: Uint8Array | null; // rows that pass a filter
+  without?: Uint8Array | null; // by service: 1 hides its spans and all below them
 }
 
 /** Server rows that their client's row stands for when pairs are folded. */
@@ -53,8 +56,15 @@ export function layout(t: Skeleton, o: Shown): Layout {
   const { groups, groupOf } = o.similar ? similar(t, hidden) : { groups: [], groupOf: null };
   const keep = o.keep ? withAncestors(t, o.keep, hidden) : null;
   const rows = new Int32Array(t.n + groups.length);
+  const pruned = { spans: 0, errors: 0 };
   let k = 0;
   for (let r = 0; r < t.n; ) {
+    if (o.without?.[t.service[r]!]) {
+      const end = r + t.size[r]!;
+      pruned.spans += t.size[r]!;
+      for (; r < end; r++) pruned.errors += t.flags[r]! & ERROR;
+      continue;
+    }
     if (hidden?.[r]) {
       r++;
       continue;
@@ -74,7 +84,7 @@ export function layout(t: Skeleton, o: Shown): Layout {
     rows[k++] = r;
     r += o.collapsed[r] ? t.size[r]! : 1;
   }
-  return { rows: rows.subarray(0, k), level, groups, groupOf };
+  return { rows: rows.subarray(0, k), level, groups, groupOf, pruned };
 }
 
 /** Rows that pass, and what leads to them. */

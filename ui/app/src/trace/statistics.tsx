@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from "react";
 import { count, duration } from "../format";
 import { type Column, ErrorShare, sorted, Table, Trouble } from "../kit";
-import { ApiError, useJson } from "../api";
+import { ApiError, useAnswer } from "../api";
 import { setParams, usePlace } from "../router";
 import type { TraceModel } from "./model";
 import type { Skeleton } from "./skeleton";
@@ -18,14 +18,14 @@ export default function Statistics({ model }: { model: TraceModel }) {
   const known = (groupings as readonly string[]).includes(by);
   const [tagged, setTagged] = useState<{ by: string; t: Skeleton } | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
-  const keys = useJson<{ keys: { key: string }[] }>(model.source.path === "trace" ? `tags/keys?limit=200&lookback=1h` : null);
+  const keys = useAnswer(model.t.id, (signal) => model.source.keys(model.all, "", signal));
   useEffect(() => {
     setError(null);
     if (known) return;
     const abort = new AbortController();
-    model.source.withTag(model.t.id, by, abort.signal).then((t) => setTagged({ by, t }), (e: Error) => !abort.signal.aborted && setError(e instanceof ApiError ? e : new ApiError(0, e.message)));
+    model.source.load(model.t.id, [by], abort.signal).then((l) => setTagged({ by, t: l.trace }), (e: Error) => !abort.signal.aborted && setError(e instanceof ApiError ? e : new ApiError(0, e.message)));
     return () => abort.abort();
-  }, [by, model.t]);
+  }, [by, model.all]);
   const t = known ? model.t : tagged?.by === by ? model.part(tagged.t) : null;
   const rows = useMemo(() => {
     if (!t) return [];
@@ -63,7 +63,7 @@ export default function Statistics({ model }: { model: TraceModel }) {
           {groupings.map((g) => (
             <option key={g} value={g} />
           ))}
-          {keys.data?.keys.map((k) => <option key={k.key} value={k.key} />)}
+          {keys.data?.map((k) => <option key={k.key} value={k.key} />)}
         </datalist>
         {["service", "revision", "operation", "response", "upstream"].map((g) => (
           <button key={g} type="button" aria-pressed={g === by} onClick={() => setParams({ group: g === "service" ? null : g })}>
