@@ -8,7 +8,7 @@ import (
 )
 
 // standingSpans bounds the spans that are looked at for one: people ask often.
-const standingSpans = 500_000
+const standingSpans = 200_000
 
 // StandingQuery asks where a span's duration stands among those of its like.
 type StandingQuery struct {
