@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +25,7 @@ func TestEventsAreInOrderOfTimeThenRow(t *testing.T) {
 			t.Errorf("limit %d: count %d (-want +got):\n%s", limit, count, diff)
 		}
 	}
-	if _, _, err := svc.Events(t.Context(), spandrel.TraceID{Low: 99}, 1); err != ErrNotFound {
+	if _, _, err := svc.Events(t.Context(), spandrel.TraceID{Low: 99}, 1); !errors.Is(err, ErrNotFound) {
 		t.Errorf("no such trace: %v", err)
 	}
 }

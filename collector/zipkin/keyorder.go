@@ -42,7 +42,7 @@ func (o *keyOrder) place(key string) (at int, known bool) {
 // keyHash mixes what tells most keys apart: length, beginning and end.
 func keyHash(key string) uint32 {
 	if len(key) < 8 {
-		return uint32(len(key)) * 0x9e37 >> 2 ^ uint32(keyPrefix(key)>>32*0x9e3779b1>>16)
+		return uint32(len(key))*0x9e37>>2 ^ uint32(keyPrefix(key)>>32*0x9e3779b1>>16)
 	}
 	b := unsafe.Slice(unsafe.StringData(key), len(key))
 	h := (binary.LittleEndian.Uint64(b) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(b[len(b)-8:]), 23) ^ uint64(len(b))) * 0x9e3779b97f4a7c15
