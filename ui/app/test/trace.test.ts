@@ -126,7 +126,7 @@ describe("44 and the click paths of the table", () => {
     await page.keyboard.press("Control+b");
     await page.keyboard.type("productpage error");
     await page.keyboard.press("Enter");
-    await expect.poll(() => page.locator(".found").first().textContent()).toBe("1 match");
+    await expect.poll(() => page.locator(".found").first().textContent()).toMatch(/^(1 of )?1 match$/); // Enter may come after the answer: then it goes to the match
     await page.getByRole("button", { name: "Only matches" }).click();
     await expect.poll(() => params().get("mode")).toBe("filter");
     const link = page.url(), shown = await texts();
