@@ -27,6 +27,29 @@ function precompress(): Plugin {
   };
 }
 
+/** Tells theme.js, which runs first, the files of the views that people begin with. */
+function firstViews(): Plugin {
+  const views = { trace: "/src/trace/index.tsx", search: "/src/explore/index.tsx" };
+  return {
+    name: "first-views",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler(html, { bundle }) {
+        const chunks = Object.values(bundle ?? {}).flatMap((c) => (c.type === "chunk" ? [c] : []));
+        const entry = chunks.find((c) => c.isEntry);
+        const data = Object.entries(views).map(([name, module]) => {
+          const view = chunks.find((c) => c.moduleIds.some((id) => id.endsWith(module)));
+          if (!view || !entry) throw new Error(`no file of ${module}`);
+          const files = [view.fileName, ...view.imports].filter((f) => f !== entry.fileName && !entry.imports.includes(f));
+          return `data-${name}="${files.join(" ")}"`;
+        });
+        return html.replace('src="theme.js"', `src="theme.js" ${data.join(" ")}`);
+      },
+    },
+  };
+}
+
 export default defineConfig({
   base: "./", // everything is relative to the page's <base>, whatever prefix a proxy adds
   esbuild: { jsx: "automatic", legalComments: "eof" },
@@ -39,7 +62,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rollupOptions: { output: { manualChunks: (id) => (/node_modules\/(react|react-dom|scheduler)\//.test(id) ? "react" : undefined) } },
   },
-  plugins: [precompress()],
+  plugins: [firstViews(), precompress()],
   server: { proxy: { "/api": process.env.SPANDREL_URL ?? "http://127.0.0.1:16686" } },
   test: { include: ["src/**/*.test.{ts,tsx}"] },
 } as Parameters<typeof defineConfig>[0]);

@@ -1,11 +1,29 @@
 // Runs before the first paint, so that a chosen theme never flashes the other
-// one. Without a choice the style sheet follows the system.
+// one. Without a choice the style sheet follows the system. Then it asks for
+// what the view of this address will need, long before that view's script runs.
 (function () {
-  var theme = new URLSearchParams(location.search).get("uiTheme");
+  var query = new URLSearchParams(location.search);
+  var theme = query.get("uiTheme");
   try {
     theme = theme || localStorage.getItem("spandrel.theme");
   } catch {
     // storage is blocked: follow the system
   }
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+
+  function link(rel, href) {
+    var l = document.createElement("link");
+    l.rel = rel;
+    if (rel === "preload") l.as = "fetch";
+    l.crossOrigin = "anonymous";
+    l.href = href;
+    document.head.append(l);
+  }
+  var path = location.href.slice(document.baseURI.length).split(/[?#]/)[0];
+  var id = /^trace\/([0-9a-f]{1,32})$/.exec(path);
+  var files = document.currentScript.dataset[id ? "trace" : /^(search)?$/.test(path) ? "search" : ""];
+  if (id && !query.has("cols")) link("preload", "api/ui/v1/traces/" + id[1] + "/skeleton");
+  (files || "").split(" ").filter(Boolean).forEach(function (file) {
+    link("modulepreload", file);
+  });
 })();
