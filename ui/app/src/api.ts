@@ -32,6 +32,25 @@ export async function request(path: string, init?: RequestInit): Promise<Respons
 
 export const json = <T>(path: string, signal?: AbortSignal): Promise<T> => request(path, { signal }).then((r) => r.json() as Promise<T>);
 
+interface Early { answer: Promise<unknown>; value?: unknown }
+const early = new Map<string, Early>();
+
+/** Asks for what a view will ask for as soon as it is there. */
+export function askEarly(path: string): void {
+  const e: Early = { answer: json<unknown>(path) };
+  early.set(path, e);
+  e.answer.then((v) => (e.value = v), () => {}); // whoever asks hears of a failure
+}
+
+/** Settles when all that was asked early has been answered. */
+export const earlyAnswers = () => Promise.allSettled([...early.values()].map((e) => e.answer));
+
+function takeEarly<T>(path: string): Promise<T> | undefined {
+  const e = early.get(path);
+  early.delete(path);
+  return e?.answer as Promise<T> | undefined;
+}
+
 export interface TagKey { key: string; spans: number }
 
 /** Keys of tags in a range of time, as tags/keys takes it; the most frequent first. */
@@ -46,15 +65,25 @@ export interface Loaded<T> {
 }
 
 /** What GET path answers; asks again when the path changes, and every `every` ms if given. null asks nothing. */
-export const useJson = <T>(path: string | null, every = 0): Loaded<T> => useAnswer<T>(path, (signal) => json<T>(path!, signal), every);
+export const useJson = <T>(path: string | null, every = 0): Loaded<T> => useAnswer<T>(path, (signal) => takeEarly<T>(path!) ?? json<T>(path!, signal), every);
 
 /** The same of any question that `path` names. */
 export function useAnswer<T>(path: string | null, question: (signal: AbortSignal) => Promise<T>, every = 0): Loaded<T> {
-  const [state, set] = useState<{ data?: T; error?: ApiError; loading: boolean; ms?: number }>({ loading: path !== null });
+  const [state, set] = useState<{ data?: T; error?: ApiError; loading: boolean; ms?: number }>(() => {
+    const known = path === null ? undefined : (early.get(path)?.value as T | undefined);
+    return { data: known, loading: path !== null && known === undefined };
+  });
   const [turn, again] = useState(0);
   const shown = useRef<string | null>(null);
+  const known = useRef(state.data !== undefined && !every);
   useEffect(() => {
     if (path === null) return set({ loading: false });
+    if (known.current) {
+      known.current = false;
+      shown.current = path;
+      early.delete(path);
+      return;
+    }
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
     const ask = () => {

@@ -21,9 +21,9 @@ const Compare = later(() => import("./compare"));
 const Files = later(() => import("./local/view"));
 
 /** Loads the view of a path before it is shown. */
-export function preload(path: string) {
+export function preload(path: string): Promise<unknown> {
   const view = path.startsWith("trace/") ? (path.includes("...") ? Compare : Trace) : path === "search" ? Explore : null;
-  view?.preload().catch(() => {}); // showing it tries again
+  return view?.preload().catch(() => {}) ?? Promise.resolve(); // showing it tries again
 }
 
 interface View { path: string; title: string; key: string; view: ReactNode }

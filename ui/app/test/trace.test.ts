@@ -47,6 +47,20 @@ test("7: ids in any form lead to the canonical one, the rest of the address stay
   await expect.poll(() => page.url()).toContain(`/trace/${big.id}`);
 });
 
+test("28: what a page shows first is asked for once, however early", async () => {
+  for (const [path, asked] of [[`/trace/${id}`, /\/skeleton/], [`/trace/${id}?cols=http.url`, /\/skeleton/], [`/trace/${id}?svcFilter=stale`, /\/skeleton/], ["/search?service=reviews.default", /\/search\?end=/]] as const) {
+    ({ page, problems } = await openPage(browser, server));
+    const requests: string[] = [];
+    page.on("request", (r) => asked.test(r.url()) && r.url().includes("/api/") && requests.push(r.url()));
+    await page.goto(server.url + path);
+    await page.locator(".grid .row, .traces [role=row]").first().waitFor();
+    await page.waitForLoadState("networkidle");
+    expect(requests, path).toHaveLength(1);
+    expect(problems, path).toEqual([]);
+    if (asked.source.includes("skeleton")) await page.context().close();
+  }
+});
+
 test("8: uiFind scrolls to the span, selects it and opens its details", async () => {
   const s = big.spans[9000]!;
   await open(`/trace/${big.id}?uiFind=${s.id}`);

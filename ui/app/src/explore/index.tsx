@@ -1,6 +1,6 @@
 // Explore: find traces. The whole state of the view is in the address.
 import { useEffect, useMemo, useRef, useState } from "react";
-import { ApiError, type SearchAnswer, type Summary, tagKeys, useJson } from "../api";
+import { ApiError, askEarly, type SearchAnswer, type Summary, tagKeys, useJson } from "../api";
 import { ColumnMenu } from "../column-menu";
 import { readColumns, writeColumns } from "../columns";
 import { config } from "../config";
@@ -8,7 +8,7 @@ import { count, duration, goDuration, percent, plural } from "../format";
 import { type Column, Flags, Icon, Link, type RowFocus, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
 import { splitService } from "../mesh";
-import { go, href, usePlace, withParams } from "../router";
+import { go, href, place, usePlace, withParams } from "../router";
 import { QueryInput } from "../query-input";
 import { Chart, type ChartKind } from "./chart";
 import { type Choice, countFacet, facets, readChoices, refine, rootName, writeChoice } from "./facets";
@@ -21,10 +21,23 @@ import { EmptyStore } from "../empty";
 /** Parameters of the view that a new search keeps. */
 const kept = ["sort", "chart", "live", "cols", "uiEmbed", "uiSearchHideGraph", "uiTheme"];
 
+// What the address searches for is asked for before the view is drawn.
+if (place().path === "search") {
+  const search = readSearch(place().query);
+  if (!isReady(search, place().query)) show(withRange(search, Date.now() * 1000), place().query, true);
+  const now = readSearch(place().query);
+  if (!now.problem) askEarly(`search?${apiQuery(now, readColumns(place().query))}`);
+}
+
+/** A search without a range gets one. */
+function isReady(search: Search, query: URLSearchParams): boolean {
+  return search.traceIDs.length > 0 || (search.start !== null && search.end !== null && query.has("lookback"));
+}
+
 export default function Explore() {
   const { query } = usePlace();
   const search = useMemo(() => readSearch(query), [query]);
-  const ready = search.traceIDs.length > 0 || (search.start !== null && search.end !== null && query.has("lookback"));
+  const ready = isReady(search, query);
   useEffect(() => {
     document.title = `${search.service || "All services"} – Spandrel`;
     if (!ready) show(withRange(search, Date.now() * 1000), query, true); // so that the link means the same tomorrow

@@ -14,7 +14,7 @@ import { Detail } from "./detail";
 import { FilterBar } from "./filter";
 import { Grid, rowHeight } from "./grid";
 import { traceLinks } from "./links";
-import { stored } from "./load";
+import { stored, takeLoaded } from "./load";
 import { Minimap, Ruler } from "./minimap";
 import { TraceModel } from "./model";
 import { mostlyPairs } from "./rows";
@@ -33,19 +33,29 @@ const viewNames: [ViewName, string][] = [["timeline", "Timeline"], ["flame", "Fl
 /** Jaeger's names of its views, which it keeps out of the address but others may write. */
 const alias: Record<string, ViewName> = { TraceTimelineViewer: "timeline", TraceFlamegraph: "flame", TraceGraph: "graph", TraceStatistics: "stats", TraceSpansView: "spans", TraceLogs: "logs", statistics: "stats" };
 
+function open(loaded: LoadedTrace, source: Source): TraceModel {
+  const m = new TraceModel(loaded, source);
+  readState(m, place().query);
+  return m;
+}
+
 export default function Trace({ id, source = stored }: { id: string; source?: Source }) {
-  const [model, setModel] = useState<TraceModel | null>(null);
+  const [model, setModel] = useState<TraceModel | null>(() => {
+    // what readState may find wrong with the address is set right after drawing
+    const loaded = source === stored && !place().query.has("svcFilter") && takeLoaded(id, readColumns(place().query));
+    return loaded && loaded.trace.id === id ? open(loaded, source) : null;
+  });
+  const first = useRef(model);
   const [error, setError] = useState<ApiError | null>(null);
   const [turn, again] = useState(0);
   useEffect(() => {
+    if (first.current) return void (first.current = null);
     let gone = false;
     setError(null);
     source.load(id, readColumns(place().query)).then(
       (loaded) => {
         if (gone) return;
-        const m = new TraceModel(loaded, source);
-        readState(m, place().query);
-        setModel(m);
+        setModel(open(loaded, source));
         if (loaded.trace.id !== id) go(`${source.path}/${loaded.trace.id}${location.search}`, true);
       },
       (e: Error) => !gone && setError(e instanceof ApiError ? e : new ApiError(0, e.message)),

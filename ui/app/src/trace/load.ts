@@ -5,11 +5,21 @@ import { decode } from "./skeleton";
 import type { LoadedTrace, Source, TraceEvents } from "./source";
 
 const early = new Map<string, Promise<LoadedTrace>>();
+const there = new Map<string, LoadedTrace>(); // of early
 
-export function prefetch(id: string, tags: string[]) {
+/** Asks for a trace that will be loaded; settles when it is there. */
+export function prefetch(id: string, tags: string[]): Promise<unknown> {
   const p = fetchTrace(id, tags);
-  p.catch(() => {}); // whoever loads it hears of it
   early.set(path(id, tags), p);
+  return p.then((t) => there.set(path(id, tags), t), () => {}); // whoever loads it hears of a failure
+}
+
+/** A trace that was asked for early, if it is there. It is given once. */
+export function takeLoaded(id: string, tags: string[]): LoadedTrace | undefined {
+  const t = there.get(path(id, tags));
+  if (t) early.delete(path(id, tags));
+  there.delete(path(id, tags));
+  return t;
 }
 
 const path = (id: string, tags: string[]) => `traces/${encodeURIComponent(id)}/skeleton${tags.length ? "?tags=" + encodeURIComponent(tags.join(",")) : ""}`;
@@ -23,6 +33,7 @@ export const stored: Source = {
   load(id, tags, signal) {
     const p = early.get(path(id, tags)) ?? fetchTrace(id, tags, signal);
     early.delete(path(id, tags));
+    there.delete(path(id, tags));
     return p;
   },
   async newer(id, tags, etag, signal) {
