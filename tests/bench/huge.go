@@ -118,8 +118,8 @@ func askTogether(url string, bytes int) error {
 			}
 			defer resp.Body.Close()
 			n, err := io.Copy(io.Discard, resp.Body)
-			if err == nil && n != int64(bytes) {
-				err = fmt.Errorf("%s: got %s and %d bytes, want %d", url, resp.Status, n, bytes)
+			if err == nil && (resp.StatusCode != http.StatusOK || n < int64(bytes)*99/100) { // Jaeger numbers processes anew each time
+				err = fmt.Errorf("%s: got %s and %d bytes, want about %d", url, resp.Status, n, bytes)
 			}
 			answers <- err
 		}()
