@@ -39,9 +39,9 @@ func unpaired(key string) uint64 { return term{termUnpaired, key}.hash() }
 // operationFacts are what pairs need to know of an operation of a service.
 type operationFacts struct {
 	service, name string
-	longest       int64  // duration of any span
-	longestFailed int64  // of one that failed, -1 = none did
-	kinds         uint64 // bits: which kinds its spans have
+	longest       int64     // duration of any span
+	longestFailed int64     // of one that failed, -1 = none did
+	kinds         [4]uint64 // bits: which kinds its spans have
 }
 
 // addOperation notes the row's operation, whose columns have been added, and
@@ -55,7 +55,7 @@ func (b *segmentBuilder) addOperation(s *spandrel.Span) int {
 		b.facts = append(b.facts, operationFacts{service: s.Service(), name: s.Name, longestFailed: -1})
 	}
 	f := &b.facts[op]
-	f.kinds |= 1 << s.Kind
+	f.kinds[s.Kind/64] |= 1 << (s.Kind % 64)
 	f.longest = max(f.longest, s.Duration)
 	if s.Duration > f.longestFailed && s.HasTag(errorTerm.key, errorTerm.text) {
 		f.longestFailed = s.Duration
@@ -66,9 +66,9 @@ func (b *segmentBuilder) addOperation(s *spandrel.Span) int {
 // listed are the operations as they are listed.
 func (b *segmentBuilder) listed() (ops []opKey) {
 	for _, f := range b.facts {
-		for kind := range spandrel.Kind(64) {
-			if f.kinds>>kind&1 != 0 {
-				ops = append(ops, opKey{f.service, f.name, kind})
+		for i, word := range f.kinds {
+			for ; word != 0; word &= word - 1 {
+				ops = append(ops, opKey{f.service, f.name, spandrel.Kind(64*i + bits.TrailingZeros64(word))})
 			}
 		}
 	}
