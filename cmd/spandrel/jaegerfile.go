@@ -68,17 +68,9 @@ func (c *config) applyFile(fs *pflag.FlagSet, lookup func(string) string) ([]str
 
 // readSettings reads the one document of the file.
 func readSettings(name string) (top map[string]any, err error) {
-	file, err := os.Open(name)
+	text, err := readUpTo(name, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("is larger than %d bytes", maxFile)
+		return nil, err
 	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	if err := d.Decode(&top); err != nil && !errors.Is(err, io.EOF) {
@@ -88,6 +80,23 @@ func readSettings(name string) (top map[string]any, err error) {
 		return nil, errors.New("holds more than one YAML document")
 	}
 	return top, nil
+}
+
+// readUpTo reads a file of at most so many bytes. Its errors do not name it.
+func readUpTo(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
+	}
+	if int64(len(text)) > most {
+		return nil, fmt.Errorf("is larger than %d bytes", most)
+	}
+	return text, nil
 }
 
 // leaf is a value in the file and its place.

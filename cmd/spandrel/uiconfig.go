@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,13 +58,7 @@ var uiKeys = expandUIKeys([]uiKey{
 
 func expandUIKeys(rows []uiKey) (all []uiKey) {
 	for _, row := range rows {
-		before, rest, braces := strings.Cut(row.Path, "{")
-		words, after, _ := strings.Cut(rest, "}")
-		if !braces {
-			words = ""
-		}
-		for word := range strings.SplitSeq(words, ",") {
-			row.Path = before + word + after
+		for _, row.Path = range alternatives(row.Path) {
 			all = append(all, row)
 		}
 	}
@@ -91,17 +83,9 @@ func readUIConfig(name string) (settings map[string]json.RawMessage, err error) 
 	if ext := strings.ToLower(filepath.Ext(name)); ext == ".js" || ext == ".mjs" {
 		return nil, errors.New("JavaScript is not run, the page's content security policy forbids it; write the settings as JSON")
 	}
-	file, err := os.Open(name)
+	text, err := readUpTo(name, maxUIConfig)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxUIConfig+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
-	}
-	if len(text) > maxUIConfig {
-		return nil, fmt.Errorf("is larger than %d bytes", maxUIConfig)
+		return nil, err
 	}
 	var wrongType *json.UnmarshalTypeError
 	switch err := json.Unmarshal(text, &settings); {

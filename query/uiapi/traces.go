@@ -63,39 +63,40 @@ func (a *api) skeleton(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ans, revision, err := a.revision(r, id)
-	if err != nil || ans.same {
-		return ans, err
-	}
-	done, err := a.waitIfLarge(r, revision)
-	if err != nil {
-		return answer{}, err
-	}
-	defer done()
-	s, err := a.svc.Skeleton(r.Context(), id, tags)
-	if err != nil {
-		return answer{}, err
-	}
-	ans.kind = "application/octet-stream"
-	ans.write = func(w io.Writer) error { return writeSkeleton(w, s) }
-	return ans, nil
+	return a.ofWhole(r, id, func(ans *answer, _ uint64) error {
+		s, err := a.svc.Skeleton(r.Context(), id, tags)
+		if err != nil {
+			return err
+		}
+		ans.kind = "application/octet-stream"
+		ans.write = func(w io.Writer) error { return writeSkeleton(w, s) }
+		return nil
+	})
 }
 
 // largeTrace is from how many spans on a trace waits for its turn: it takes
 // about a kilobyte of memory a span.
 const largeTrace = 50_000
 
-// waitIfLarge waits for a large trace's turn, which ends with done.
-func (a *api) waitIfLarge(r *http.Request, revision uint64) (done func(), err error) {
-	if revision < largeTrace {
-		return func() {}, nil
+// ofWhole lets fill answer about a whole trace at a revision, unless the client
+// has that answer. A large trace waits for its turn.
+func (a *api) ofWhole(r *http.Request, id spandrel.TraceID, fill func(ans *answer, revision uint64) error) (answer, error) {
+	ans, revision, err := a.revision(r, id)
+	if err != nil || ans.same {
+		return ans, err
 	}
-	select {
-	case a.large <- struct{}{}:
-		return func() { <-a.large }, nil
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
+	if revision >= largeTrace {
+		select {
+		case a.large <- struct{}{}:
+			defer func() { <-a.large }()
+		case <-r.Context().Done():
+			return answer{}, r.Context().Err()
+		}
 	}
+	if err := fill(&ans, revision); err != nil {
+		return answer{}, err
+	}
+	return ans, nil
 }
 
 // revision begins an answer about a trace, which the client may have.
@@ -158,25 +159,18 @@ func (a *api) find(r *http.Request) (answer, error) {
 	if err := query.ParseConditions(&q, r.URL.Query().Get("q"), true); err != nil {
 		return answer{}, badParam("q", err.Error())
 	}
-	ans, revision, err := a.revision(r, id)
-	if err != nil || ans.same {
-		return ans, err
-	}
-	done, err := a.waitIfLarge(r, revision)
-	if err != nil {
-		return answer{}, err
-	}
-	defer done()
-	rows, err := a.svc.Find(r.Context(), id, &q)
-	if err != nil {
-		return answer{}, err
-	}
-	ans.json = struct {
-		Rows     []int32 `json:"rows"`
-		Count    int     `json:"count"`
-		Revision string  `json:"revision"`
-	}{append([]int32{}, rows[:min(len(rows), maxFound)]...), len(rows), fmt.Sprint(revision)}
-	return ans, nil
+	return a.ofWhole(r, id, func(ans *answer, revision uint64) error {
+		rows, err := a.svc.Find(r.Context(), id, &q)
+		if err != nil {
+			return err
+		}
+		ans.json = struct {
+			Rows     []int32 `json:"rows"`
+			Count    int     `json:"count"`
+			Revision string  `json:"revision"`
+		}{append([]int32{}, rows[:min(len(rows), maxFound)]...), len(rows), fmt.Sprint(revision)}
+		return nil
+	})
 }
 
 // events lists the events of a trace's spans.
@@ -185,29 +179,22 @@ func (a *api) events(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	ans, revision, err := a.revision(r, id)
-	if err != nil || ans.same {
-		return ans, err
-	}
-	done, err := a.waitIfLarge(r, revision)
-	if err != nil {
-		return answer{}, err
-	}
-	defer done()
-	events, count, err := a.svc.Events(r.Context(), id, maxEvents)
-	if err != nil {
-		return answer{}, err
-	}
-	list := make([]rowEventJSON, len(events))
-	for i, e := range events {
-		list[i] = rowEventJSON{e.Row, query.Micros(e.At), e.Name, tagsJSON(e.Fields)}
-	}
-	ans.json = struct {
-		Events   []rowEventJSON `json:"events"`
-		Count    int            `json:"count"`
-		Revision string         `json:"revision"`
-	}{list, count, fmt.Sprint(revision)}
-	return ans, nil
+	return a.ofWhole(r, id, func(ans *answer, revision uint64) error {
+		events, count, err := a.svc.Events(r.Context(), id, maxEvents)
+		if err != nil {
+			return err
+		}
+		list := make([]rowEventJSON, len(events))
+		for i, e := range events {
+			list[i] = rowEventJSON{e.Row, query.Micros(e.At), e.Name, tagsJSON(e.Fields)}
+		}
+		ans.json = struct {
+			Events   []rowEventJSON `json:"events"`
+			Count    int            `json:"count"`
+			Revision string         `json:"revision"`
+		}{list, count, fmt.Sprint(revision)}
+		return nil
+	})
 }
 
 type rowEventJSON struct {

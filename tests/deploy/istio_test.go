@@ -27,6 +27,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -405,13 +406,19 @@ func secret(t *testing.T, name string, text map[string]string) string {
 
 func secretText(t *testing.T, objects []object, name string) map[string]string {
 	t.Helper()
+	return named[*corev1.Secret](t, objects, name).StringData
+}
+
+// named is the object of a type that has the name.
+func named[T metav1.Object](t *testing.T, objects []object, name string) (found T) {
+	t.Helper()
 	for _, o := range objects {
-		if s, ok := o.value.(*corev1.Secret); ok && s.Name == name {
-			return s.StringData
+		if v, ok := o.value.(T); ok && v.GetName() == name {
+			return v
 		}
 	}
-	t.Fatalf("there is no Secret %s", name)
-	return nil
+	t.Fatalf("there is no %T %s", found, name)
+	return found
 }
 
 // selfSigned is a certificate for this machine and its key, as a Secret of type
@@ -431,11 +438,5 @@ func selfSigned(t *testing.T) (cert, key string) {
 
 func configMap(t *testing.T, objects []object, name string) map[string]string {
 	t.Helper()
-	for _, o := range objects {
-		if m, ok := o.value.(*corev1.ConfigMap); ok && m.Name == name {
-			return m.Data
-		}
-	}
-	t.Fatalf("there is no ConfigMap %s", name)
-	return nil
+	return named[*corev1.ConfigMap](t, objects, name).Data
 }
