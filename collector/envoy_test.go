@@ -105,7 +105,7 @@ func (b *blank) WriteHeader(int)             {}
 // reading a body, and reading and decoding one. A post is Envoy's, of 5 spans.
 func BenchmarkPost(b *testing.B) {
 	post := readRecorded(b, "zipkin/testdata/bookinfo.ndjson")[0]
-	spans, _, err := zipkin.DecodeJSON(post.body, false)
+	spans, _, err := new(zipkin.Decoder).JSON(post.body, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func BenchmarkPost(b *testing.B) {
 		{"decode", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			buf := bytes.NewBuffer(make([]byte, 0, 16<<10))
 			buf.ReadFrom(r.Body)
-			if _, _, err := zipkin.DecodeJSON(buf.Bytes(), false); err != nil {
+			if _, _, err := new(zipkin.Decoder).JSON(buf.Bytes(), false); err != nil {
 				b.Error(err)
 			}
 			w.WriteHeader(http.StatusAccepted)

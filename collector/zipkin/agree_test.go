@@ -109,10 +109,10 @@ func TestEnvoysPostsAreDecodedAsZipkinGoDoes(t *testing.T) {
 				body := p.bytes(t)
 				before := bytes.Clone(body)
 				decode, theirs := func(b []byte) ([]spandrel.Span, []spandrel.Rejection, error) {
-					return DecodeJSON(b, strings.Contains(p.Path, "/v1/"))
+					return new(Decoder).JSON(b, strings.Contains(p.Path, "/v1/"))
 				}, zipkinGoJSON
 				if p.ContentType == "application/x-protobuf" {
-					decode, theirs = DecodeProto, zipkinGoProto
+					decode, theirs = new(Decoder).Proto, zipkinGoProto
 				}
 				got, rejected, err := decode(body)
 				if err != nil || rejected != nil {
@@ -156,11 +156,11 @@ func TestSendersOfZipkinGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fromJSON, rejected, err := DecodeJSON(inJSON, false)
+	fromJSON, rejected, err := new(Decoder).JSON(inJSON, false)
 	if err != nil || rejected != nil {
 		t.Fatal(rejected, err)
 	}
-	fromProto, rejected, err := DecodeProto(inProto)
+	fromProto, rejected, err := new(Decoder).Proto(inProto)
 	if err != nil || rejected != nil {
 		t.Fatal(rejected, err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/spandrel/spandrel"
 )
 
-// FuzzDecodeJSON holds DecodeJSON to what its comment says, whatever comes: it
+// FuzzDecodeJSON holds Decoder.JSON to what its comment says, whatever comes: it
 // takes no body that is not JSON, its spans are valid, it keeps within its
 // bound of memory, and spans that zipkin-go takes and we do too have the same
 // identity and times.
@@ -37,7 +37,7 @@ func FuzzDecodeJSON(f *testing.F) {
 		var spans []spandrel.Span
 		var rejected []spandrel.Rejection
 		var err error
-		bounded(t, len(body), func() { spans, rejected, err = DecodeJSON(body, v1) })
+		bounded(t, len(body), func() { spans, rejected, err = new(Decoder).JSON(body, v1) })
 		if !bytes.Equal(body, before) {
 			t.Fatal("the body was changed")
 		}
@@ -69,7 +69,7 @@ func FuzzDecodeProto(f *testing.F) {
 		var spans []spandrel.Span
 		var rejected []spandrel.Rejection
 		var err error
-		bounded(t, len(body), func() { spans, rejected, err = DecodeProto(body) })
+		bounded(t, len(body), func() { spans, rejected, err = new(Decoder).Proto(body) })
 		if err != nil {
 			if spans != nil || rejected != nil {
 				t.Error("spans beside an error")
@@ -104,7 +104,7 @@ func allocated(f func()) uint64 {
 	return m.TotalAlloc - before
 }
 
-// strictJSON is the body without the leniencies that DecodeJSON documents: no
+// strictJSON is the body without the leniencies that Decoder.JSON documents: no
 // byte order mark, literals in lower case, no control characters in strings,
 // and nothing at all where there is but white space.
 func strictJSON(body []byte) []byte {

@@ -9,7 +9,7 @@ import (
 	"github.com/spandrel/spandrel"
 )
 
-// DecodeJSON reads a list of spans in Zipkin's JSON, version 2 or 1, or a
+// JSON reads a list of spans in Zipkin's JSON, version 2 or 1, or a
 // single span without a list. Each span's version is told by its content; v1
 // says which path the body came by, to settle the ambiguous: a span is version
 // 1 if it has binaryAnnotations or an annotation with an endpoint, version 2 if
@@ -28,11 +28,6 @@ import (
 // booleans as written, null empty, lists and objects as compact JSON.
 //
 // A body without spans (empty, null, [], [null]) is not an error.
-func DecodeJSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
-	return new(Decoder).JSON(body, v1)
-}
-
-// JSON is [DecodeJSON] in the Decoder's memory.
 func (m *Decoder) JSON(body []byte, v1 bool) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
 	d := jsonDecoder{batch: &m.batch, v1: v1}
 	d.src = body

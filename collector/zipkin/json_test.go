@@ -189,7 +189,7 @@ func checkFields(t *testing.T, fields string, want func(*spandrel.Span), reason 
 	const neighbour = `{"traceId":"1","id":"9","kind":"CLIENT"}`
 	body := "[" + neighbour + " , \n" + with(`"tags":{}`+comma(fields)) + "," + neighbour + "]"
 	for _, v1 := range []bool{false, true} {
-		spans, rejected, err := DecodeJSON([]byte(body), v1)
+		spans, rejected, err := new(Decoder).JSON([]byte(body), v1)
 		if err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
@@ -226,7 +226,7 @@ func TestSpanWithoutIDsIsRejected(t *testing.T) {
 		`[true]`:             ReasonSpan,
 		`[[{"traceId":""}]]`: ReasonSpan,
 	} {
-		spans, rejected, err := DecodeJSON([]byte(body), false)
+		spans, rejected, err := new(Decoder).JSON([]byte(body), false)
 		if err != nil || len(spans) != 0 || len(rejected) != 1 || rejected[0].Reason != want {
 			t.Errorf("%s: %v %v %v, want reason %s", body, spans, rejected, err, want)
 		}
@@ -299,7 +299,7 @@ func TestBodies(t *testing.T) {
 	for _, c := range bodyCases {
 		t.Run(c.name, func(t *testing.T) {
 			for _, v1 := range []bool{false, true} {
-				spans, rejected, err := DecodeJSON([]byte(c.body), v1)
+				spans, rejected, err := new(Decoder).JSON([]byte(c.body), v1)
 				if len(spans) != c.spans || len(rejected) != 0 {
 					t.Errorf("got %d spans, %v, want %d", len(spans), rejected, c.spans)
 				}
@@ -313,7 +313,7 @@ func TestBodies(t *testing.T) {
 
 func TestRejectionsNameIndexAndField(t *testing.T) {
 	body := `[null,{"traceId":"1","id":"1"},{"traceId":"zz","id":"1"},7,{"traceId":"1","id":"2"}]`
-	spans, rejected, err := DecodeJSON([]byte(body), false)
+	spans, rejected, err := new(Decoder).JSON([]byte(body), false)
 	if err != nil || len(spans) != 2 {
 		t.Fatal(spans, err)
 	}

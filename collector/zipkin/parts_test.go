@@ -192,11 +192,11 @@ func TestEndpoints(t *testing.T) {
 // body, and appending to one must not reach into the next.
 func TestSpansShareNoRoomToGrow(t *testing.T) {
 	body := postBodies(t, "bookinfo")[0]
-	spans, _, err := DecodeJSON(body, false)
+	spans, _, err := new(Decoder).JSON(body, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, _, _ := DecodeJSON(body, false)
+	want, _, _ := new(Decoder).JSON(body, false)
 	for i := range spans {
 		_ = append(spans[i].Tags, tags("spoiled", "x")...)
 		_ = append(spans[i].Events, events(1, "spoiled")...)
@@ -219,9 +219,9 @@ func TestDecoderRemembersNothing(t *testing.T) {
 	for range 300 {
 		body := bodies[rng.IntN(len(bodies))]
 		used, fresh := func(b []byte) ([]spandrel.Span, []spandrel.Rejection, error) { return d.JSON(b, false) },
-			func(b []byte) ([]spandrel.Span, []spandrel.Rejection, error) { return DecodeJSON(b, false) }
+			func(b []byte) ([]spandrel.Span, []spandrel.Rejection, error) { return new(Decoder).JSON(b, false) }
 		if rng.IntN(4) == 0 {
-			body, used, fresh = inProto[rng.IntN(len(inProto))], d.Proto, DecodeProto
+			body, used, fresh = inProto[rng.IntN(len(inProto))], d.Proto, new(Decoder).Proto
 		}
 		spans, rejected, err := used(body)
 		want, wantRejected, wantErr := fresh(body)
@@ -254,7 +254,7 @@ func TestLargeBodiesTakeMemoryInProportion(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			body := []byte(c.body)
 			var spans []spandrel.Span
-			used := allocated(func() { spans, _, _ = DecodeJSON(body, false) })
+			used := allocated(func() { spans, _, _ = new(Decoder).JSON(body, false) })
 			n := 0
 			for i := range spans {
 				n += len(spans[i].Tags)

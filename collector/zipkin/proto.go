@@ -13,7 +13,7 @@ import (
 	"github.com/spandrel/spandrel"
 )
 
-// DecodeProto reads a zipkin.proto3.ListOfSpans. A message is a sequence of
+// Proto reads a zipkin.proto3.ListOfSpans. A message is a sequence of
 // fields, each a key (number<<3 | wire type) and a value:
 //
 //	ListOfSpans  1 Span, repeated
@@ -32,13 +32,8 @@ import (
 // of another type than above, are skipped, as protobuf has it; strings that are
 // not UTF-8 are mended.
 //
-// Its strings alias body as those of [DecodeJSON] do. Empty bytes are an empty
+// Its strings alias body as those of [Decoder.JSON] do. Empty bytes are an empty
 // list. A span without bytes is rejected, and those after it are read.
-func DecodeProto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
-	return new(Decoder).Proto(body)
-}
-
-// Proto is [DecodeProto] in the Decoder's memory.
 func (m *Decoder) Proto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
 	d := protoDecoder{&m.batch}
 	d.begin(len(body))

@@ -134,7 +134,7 @@ func TestProtoFields(t *testing.T) {
 	for _, c := range protoCases {
 		t.Run(c.name, func(t *testing.T) {
 			body := neighbour + pbytes(1, pbytes(1, "\x01"), pbytes(3, "\x02"), c.fields) + neighbour
-			spans, rejected, err := DecodeProto([]byte(body))
+			spans, rejected, err := new(Decoder).Proto([]byte(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +181,7 @@ var protoBodies = []struct {
 func TestProtoBodies(t *testing.T) {
 	for _, c := range protoBodies {
 		t.Run(c.name, func(t *testing.T) {
-			spans, rejected, err := DecodeProto([]byte(c.body))
+			spans, rejected, err := new(Decoder).Proto([]byte(c.body))
 			if len(spans) != c.spans || len(rejected) != c.rejected {
 				t.Errorf("got %d spans, %v", len(spans), rejected)
 			}

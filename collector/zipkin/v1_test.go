@@ -192,7 +192,7 @@ func TestV1(t *testing.T) {
 				t.Fatalf("not JSON: %s", body)
 			}
 			for _, v1 := range []bool{true, false} {
-				got, rejected, err := DecodeJSON([]byte("["+body+"]"), v1)
+				got, rejected, err := new(Decoder).JSON([]byte("["+body+"]"), v1)
 				if err != nil || rejected != nil {
 					t.Fatal(rejected, err)
 				}
@@ -208,7 +208,7 @@ func TestV1ValuesThatAreNotText(t *testing.T) {
 	body := `{"traceId":"1","id":"2","annotations":[{"timestamp":1,"value":7,"x":{}}],"binaryAnnotations":[
 		{"key":"num","value":1.5,"type":"DOUBLE"},{"key":"yes","value":true},{"key":"nil","value":null},{"key":"none","y":0},
 		{"key":"obj","value":{"a": [1, 2]}}, null, {"key":"","value":"empty"}]}`
-	got, rejected, err := DecodeJSON([]byte(body), true)
+	got, rejected, err := new(Decoder).JSON([]byte(body), true)
 	if err != nil || rejected != nil {
 		t.Fatal(rejected, err)
 	}
@@ -243,7 +243,7 @@ func TestV1RejectsWhatMakesNoSense(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			body := "[" + with(`"binaryAnnotations":[],`+c.fields) + "," + spanV1JSON("", "", "") + "]"
-			spans, rejected, err := DecodeJSON([]byte(body), true)
+			spans, rejected, err := new(Decoder).JSON([]byte(body), true)
 			if err != nil || len(spans) != 1 {
 				t.Fatalf("%d spans, %v, want 1", len(spans), err)
 			}
@@ -262,7 +262,7 @@ func TestV1SpanOfVeryManyServicesIsRejected(t *testing.T) {
 		}
 		return with(`"annotations":[` + strings.Join(all, ",") + `]`)
 	}
-	spans, rejected, err := DecodeJSON([]byte("["+annotations(maxServices)+","+annotations(10*maxServices)+"]"), true)
+	spans, rejected, err := new(Decoder).JSON([]byte("["+annotations(maxServices)+","+annotations(10*maxServices)+"]"), true)
 	if err != nil || len(spans) != maxServices {
 		t.Errorf("%d spans, %v, want %d", len(spans), err, maxServices)
 	}
@@ -294,7 +294,7 @@ func TestVersionIsToldByContentAndElseByPath(t *testing.T) {
 			// Only version 1 takes the last 16 digits of a longer id.
 			body := with(`"id":"10000000000000002"` + comma(c.fields))
 			for path, want := range map[bool]bool{v1: c.onV1, v2: c.onV2} {
-				spans, rejected, err := DecodeJSON([]byte(body), path)
+				spans, rejected, err := new(Decoder).JSON([]byte(body), path)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -309,7 +309,7 @@ func TestVersionIsToldByContentAndElseByPath(t *testing.T) {
 func TestVersionsMayMixInOneBody(t *testing.T) {
 	body := "[" + spanV1JSON("", "199 cs F; 406 cr F", "a=b F") + "," + with(`"kind":"SERVER","tags":{"c":"d"}`) + "]"
 	for _, v1 := range []bool{true, false} {
-		got, rejected, err := DecodeJSON([]byte(body), v1)
+		got, rejected, err := new(Decoder).JSON([]byte(body), v1)
 		if err != nil || rejected != nil {
 			t.Fatal(rejected, err)
 		}

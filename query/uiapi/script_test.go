@@ -51,7 +51,7 @@ func recorded(t testing.TB, names ...string) (spans []spandrel.Span) {
 			}
 			var batch []spandrel.Span
 			if err == nil {
-				batch, _, err = zipkin.DecodeJSON([]byte(post.Body), false)
+				batch, _, err = new(zipkin.Decoder).JSON([]byte(post.Body), false)
 			}
 			if err != nil {
 				t.Fatal(err)
