@@ -1,5 +1,6 @@
 // The server as docs/ui-api.md describes it.
 import { useEffect, useRef, useState } from "react";
+import { Early } from "./early";
 import { base } from "./router";
 
 export const api = base + "api/ui/v1/";
@@ -32,24 +33,13 @@ export async function request(path: string, init?: RequestInit): Promise<Respons
 
 export const json = <T>(path: string, signal?: AbortSignal): Promise<T> => request(path, { signal }).then((r) => r.json() as Promise<T>);
 
-interface Early { answer: Promise<unknown>; value?: unknown }
-const early = new Map<string, Early>();
+const early = new Early<unknown>();
 
 /** Asks for what a view will ask for as soon as it is there. */
-export function askEarly(path: string): void {
-  const e: Early = { answer: json<unknown>(path) };
-  early.set(path, e);
-  e.answer.then((v) => (e.value = v), () => {}); // whoever asks hears of a failure
-}
+export const askEarly = (path: string) => early.ask(path, json<unknown>(path));
 
 /** Settles when all that was asked early has been answered. */
-export const earlyAnswers = () => Promise.allSettled([...early.values()].map((e) => e.answer));
-
-function takeEarly<T>(path: string): Promise<T> | undefined {
-  const e = early.get(path);
-  early.delete(path);
-  return e?.answer as Promise<T> | undefined;
-}
+export const earlyAnswers = early.settled;
 
 export interface TagKey { key: string; spans: number }
 
@@ -65,12 +55,12 @@ export interface Loaded<T> {
 }
 
 /** What GET path answers; asks again when the path changes, and every `every` ms if given. null asks nothing. */
-export const useJson = <T>(path: string | null, every = 0): Loaded<T> => useAnswer<T>(path, (signal) => takeEarly<T>(path!) ?? json<T>(path!, signal), every);
+export const useJson = <T>(path: string | null, every = 0): Loaded<T> => useAnswer<T>(path, (signal) => (early.take(path!) as Promise<T> | undefined) ?? json<T>(path!, signal), every);
 
 /** The same of any question that `path` names. */
 export function useAnswer<T>(path: string | null, question: (signal: AbortSignal) => Promise<T>, every = 0): Loaded<T> {
   const [state, set] = useState<{ data?: T; error?: ApiError; loading: boolean; ms?: number }>(() => {
-    const known = path === null ? undefined : (early.get(path)?.value as T | undefined);
+    const known = path === null ? undefined : (early.known(path) as T | undefined);
     return { data: known, loading: path !== null && known === undefined };
   });
   const [turn, again] = useState(0);
@@ -81,7 +71,7 @@ export function useAnswer<T>(path: string | null, question: (signal: AbortSignal
     if (known.current) {
       known.current = false;
       shown.current = path;
-      early.delete(path);
+      early.take(path);
       return;
     }
     const abort = new AbortController();

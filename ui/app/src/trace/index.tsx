@@ -41,7 +41,7 @@ function open(loaded: LoadedTrace, source: Source): TraceModel {
 
 export default function Trace({ id, source = stored }: { id: string; source?: Source }) {
   const [model, setModel] = useState<TraceModel | null>(() => {
-    // what readState may find wrong with the address is set right after drawing
+    // readState takes a stale svcFilter out of the address, which must not change while this is drawn
     const loaded = source === stored && !place().query.has("svcFilter") && takeLoaded(id, readColumns(place().query));
     return loaded && loaded.trace.id === id ? open(loaded, source) : null;
   });

@@ -1,24 +1,22 @@
 // Traces of the store, asked of the server; the page asks for one before React
 // is there.
 import { json, request, type SpanDetail, tagKeys } from "../api";
+import { Early } from "../early";
 import { decode } from "./skeleton";
 import type { LoadedTrace, Source, TraceEvents } from "./source";
 
-const early = new Map<string, Promise<LoadedTrace>>();
-const there = new Map<string, LoadedTrace>(); // of early
+const early = new Early<LoadedTrace>();
 
 /** Asks for a trace that will be loaded; settles when it is there. */
 export function prefetch(id: string, tags: string[]): Promise<unknown> {
-  const p = fetchTrace(id, tags);
-  early.set(path(id, tags), p);
-  return p.then((t) => there.set(path(id, tags), t), () => {}); // whoever loads it hears of a failure
+  early.ask(path(id, tags), fetchTrace(id, tags));
+  return early.settled();
 }
 
 /** A trace that was asked for early, if it is there. It is given once. */
 export function takeLoaded(id: string, tags: string[]): LoadedTrace | undefined {
-  const t = there.get(path(id, tags));
-  if (t) early.delete(path(id, tags));
-  there.delete(path(id, tags));
+  const t = early.known(path(id, tags));
+  if (t) void early.take(path(id, tags));
   return t;
 }
 
@@ -30,12 +28,7 @@ const fetchTrace = async (id: string, tags: string[], signal?: AbortSignal) => r
 
 export const stored: Source = {
   path: "trace",
-  load(id, tags, signal) {
-    const p = early.get(path(id, tags)) ?? fetchTrace(id, tags, signal);
-    early.delete(path(id, tags));
-    there.delete(path(id, tags));
-    return p;
-  },
+  load: (id, tags, signal) => early.take(path(id, tags)) ?? fetchTrace(id, tags, signal),
   async newer(id, tags, etag, signal) {
     const r = await request(path(id, tags), { headers: etag ? { "If-None-Match": etag } : {}, signal, cache: "no-store" });
     return r.status === 304 ? null : read(r, tags);

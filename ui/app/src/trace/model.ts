@@ -238,14 +238,14 @@ export class TraceModel {
 
   /** Takes the trace with its late spans, keeping what is selected and folded. */
   update(loaded: LoadedTrace) {
-    const old = this.t, root = this.root < 0 ? "" : hex(this.all.views[this.root]!);
+    const old = this.t, root = this.all.views[this.root]; // none: the whole
     const rows = new Map<bigint, number>();
     for (let r = 0; r < loaded.trace.n; r++) rows.set(loaded.trace.views[r]!, r);
     const rowOf = (view: bigint) => rows.get(view) ?? -1;
     this.etag = loaded.etag;
     this.tags = loaded.tags;
     const wasWhole = this.zoom.from === 0 && this.zoom.to === this.whole().to;
-    this.take(loaded.trace, root ? rowOf(BigInt("0x" + root)) : -1, (r) => rowOf(old.views[r]!), !wasWhole);
+    this.take(loaded.trace, root === undefined ? -1 : rowOf(root), (r) => rowOf(old.views[r]!), !wasWhole);
     if (this.filter.q) void this.search(this.filter.q);
   }
 
