@@ -71,8 +71,11 @@ type flush struct {
 	ids      [2]uint32          // of the segments
 	readers  readers
 	others   map[*partition]*badger.Txn // of the other partitions, as far as they were asked
-	spans    []spandrel.Span            // reused
 	minutes  map[callKey]callCount
+
+	spans  []spandrel.Span // these three are reused
+	tags   []decoder
+	sorted []spandrel.SpanID
 }
 
 func (f *flush) run(traces []headTrace) error {
@@ -123,24 +126,23 @@ func (f *flush) run(traces []headTrace) error {
 // addTrace adds the spans of a trace that are not stored yet to the segments
 // and the calls that they make to the minutes.
 func (f *flush) addTrace(t headTrace) error {
-	f.spans = f.view.appendSpans(f.spans[:0], t.rows)
-	spans := f.spans
 	stored, refs, err := f.stored(t.id)
 	if err != nil {
 		return err
 	}
 	if len(stored) > 0 {
-		spans = dropStored(spans, stored)
+		t.rows = f.dropStored(t.rows, stored)
 	}
-	if len(spans) == 0 {
+	if len(t.rows) == 0 {
 		return nil
 	}
-	addCallDelta(f.minutes, stored, spans, f.p.names.id)
+	f.spans, f.tags = f.view.outlines(f.spans[:0], f.tags[:0], t.rows)
+	f.addCalls(t.rows, stored)
 	for i, b := range f.builders {
 		ref := rowsRef{segment: f.ids[i]}
-		for k := range spans {
-			if sp := &spans[k]; f.isOutlier(sp) == (i == 1) {
-				if row := b.add(sp); ref.n == 0 {
+		for k := range f.spans {
+			if sp := &f.spans[k]; f.isOutlier(sp) == (i == 1) {
+				if row := b.add(sp, f.tags[k]); ref.n == 0 {
 					ref.first = row
 				}
 				ref.n++
@@ -153,20 +155,48 @@ func (f *flush) addTrace(t headTrace) error {
 	return f.txn.Set(traceKey(t.id), refs)
 }
 
+// addCalls adds what the rows, whose outlines are in f.spans, add to the calls
+// of what is stored of their trace. Outlines are enough to tell calls, unless
+// spans have one id: then it takes all of them to tell parts from duplicates.
+func (f *flush) addCalls(rows []int32, stored []spandrel.Span) {
+	fresh := f.spans
+	f.sorted = f.sorted[:0]
+	for i := range stored {
+		f.sorted = append(f.sorted, stored[i].ID)
+	}
+	for i := range fresh {
+		f.sorted = append(f.sorted, fresh[i].ID)
+	}
+	slices.Sort(f.sorted)
+	for i := 1; i < len(f.sorted); i++ {
+		if f.sorted[i] == f.sorted[i-1] {
+			fresh = f.view.spans(rows)
+			break
+		}
+	}
+	addCallDelta(f.minutes, stored, fresh, f.p.names.id)
+}
+
 func (f *flush) isOutlier(s *spandrel.Span) bool {
 	now := f.now.UnixNano()
 	return s.Start < now-int64(outlier) || s.Start > now+int64(outlier)
 }
 
-// dropStored removes the spans that are Equal to a stored one.
-func dropStored(spans, stored []spandrel.Span) []spandrel.Span {
+// dropStored removes the rows whose spans are Equal to a stored one.
+func (f *flush) dropStored(rows []int32, stored []spandrel.Span) []int32 {
 	byID := make(map[spandrel.SpanID][]*spandrel.Span, len(stored))
 	for i := range stored {
 		id := stored[i].ID
 		byID[id] = append(byID[id], &stored[i])
 	}
-	return slices.DeleteFunc(slices.Clone(spans), func(s spandrel.Span) bool {
-		return slices.ContainsFunc(byID[s.ID], s.Equal)
+	var s spandrel.Span
+	return slices.DeleteFunc(slices.Clone(rows), func(at int32) bool {
+		alike := byID[f.view.rows[at].spanID()]
+		if len(alike) == 0 {
+			return false
+		}
+		_ = f.view.rows[at].decode(&s)
+		return slices.ContainsFunc(alike, s.Equal)
 	})
 }
 

@@ -191,6 +191,23 @@ func (v *headView) appendSpans(into []spandrel.Span, rows []int32) []spandrel.Sp
 	return into
 }
 
+// outlines is appendSpans, but of tags the spans have those alone that say
+// whether they failed; all of them are left to read in tags, one for each span.
+func (v *headView) outlines(into []spandrel.Span, tags []decoder, rows []int32) ([]spandrel.Span, []decoder) {
+	for _, at := range rows {
+		if len(into) < cap(into) {
+			into = into[:len(into)+1]
+		} else {
+			into = append(into, spandrel.Span{})
+		}
+		s := &into[len(into)-1]
+		d, _ := v.rows[at].outline(s)
+		s.Tags = d.onlyTags(errorTerm.key, s.Tags)
+		tags = append(tags, d)
+	}
+	return into, tags
+}
+
 // spans decodes rows. Rows were checked when they came, so none is malformed.
 func (v *headView) spans(rows []int32) []spandrel.Span {
 	spans := make([]spandrel.Span, len(rows))

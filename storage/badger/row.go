@@ -11,8 +11,12 @@ import (
 	"github.com/spandrel/spandrel"
 )
 
-// rowVersion is the first byte of every row; FORMAT.md draws the rest.
-const rowVersion = 1
+// rowVersion is the first byte of every row; FORMAT.md draws the rest. Rows of
+// version 1 are read from logs that an older program left.
+const (
+	rowVersion    = 2
+	oldRowVersion = 1
+)
 
 // Offsets of a row's fixed part.
 const (
@@ -24,8 +28,9 @@ const (
 	rowFixed  = 38
 )
 
-// Bits of the mask, in the order in which the parts follow. A part is there
-// if and only if it is not empty, so that equal spans are equal bytes.
+// Bits of the mask, in the order in which the parts follow, but that tags come
+// last, where they are skipped or read alone. A part is there if and only if it
+// is not empty, so that equal spans are equal bytes.
 const (
 	hasParent = 1 << iota
 	hasDuration
@@ -95,10 +100,11 @@ func appendParts(b []byte, s *spandrel.Span, mask uint16) []byte {
 	if mask&hasRemote != 0 {
 		b = appendAddress(appendText(b, s.Remote.Service), &s.Remote)
 	}
+	b = appendRare(b, s, mask, true)
 	if mask&hasTags != 0 {
-		b = appendTags(b, s.Tags)
+		b = appendRowTags(b, s.Tags)
 	}
-	return appendRare(b, s, mask, true)
+	return b
 }
 
 // appendRare appends the parts that few spans have, events with their times or
@@ -142,6 +148,9 @@ func appendRare(b []byte, s *spandrel.Span, mask uint16, times bool) []byte {
 }
 
 func appendText(b []byte, s string) []byte {
+	if len(s) < 0x80 { // most are short
+		return append(append(b, byte(len(s))), s...)
+	}
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
@@ -178,7 +187,7 @@ func nextRow(b []byte) (r row, rest []byte, err error) {
 		return nil, nil, errRow
 	}
 	n := uint64(binary.LittleEndian.Uint32(b))
-	if n < rowFixed || n > uint64(len(b)-4) || b[4] != rowVersion {
+	if n < rowFixed || n > uint64(len(b)-4) || b[4] != rowVersion && b[4] != oldRowVersion {
 		return nil, nil, errRow
 	}
 	return b[4 : 4+n : 4+n], b[4+n:], nil
@@ -192,6 +201,10 @@ func (r row) noStart() bool         { return r.flags()&spandrel.FlagNoStart != 0
 
 func (r row) traceID() spandrel.TraceID {
 	return spandrel.TraceID{High: binary.BigEndian.Uint64(r[rowTrace:]), Low: binary.BigEndian.Uint64(r[rowTrace+8:])}
+}
+
+func (r row) spanID() spandrel.SpanID {
+	return spandrel.SpanID(binary.BigEndian.Uint64(r[rowSpanID:]))
 }
 
 // identity is the part of the row that Equal spans share.
@@ -228,13 +241,28 @@ func (r row) summary() (duration int64, name, service string, ok bool) {
 // decode fills s, reusing the memory of its slices. Texts point into the row,
 // which must never change.
 func (r row) decode(s *spandrel.Span) error {
-	if len(r) < rowFixed || r[0] != rowVersion || r.mask() >= maskEnd {
+	d, err := r.outline(s)
+	if err != nil {
+		return err
+	}
+	if r[0] == rowVersion && r.mask()&hasTags != 0 {
+		s.Tags = d.rowTags(s.Tags)
+	}
+	if d.bad || len(d.b) > 0 {
 		return errRow
+	}
+	return nil
+}
+
+// outline is decode without the tags, which are what is left to read.
+func (r row) outline(s *spandrel.Span) (decoder, error) {
+	if len(r) < rowFixed || r.mask() >= maskEnd {
+		return decoder{}, errRow
 	}
 	reset(s)
 	s.TraceID, s.Start, s.Flags, s.Kind = r.traceID(), r.start(), r.flags(), r.kind()
 	s.Status = spandrel.Status(r[rowFlags+2])
-	s.ID = spandrel.SpanID(binary.BigEndian.Uint64(r[rowSpanID:]))
+	s.ID = r.spanID()
 	mask := r.mask()
 	d := decoder{b: r[rowFixed:]}
 	if mask&hasParent != 0 {
@@ -254,14 +282,14 @@ func (r row) decode(s *spandrel.Span) error {
 		s.Remote.Service = d.text()
 		d.address(&s.Remote)
 	}
-	if mask&hasTags != 0 {
+	if r[0] == oldRowVersion && mask&hasTags != 0 {
 		s.Tags = d.tags(s.Tags)
 	}
 	d.rare(s, mask, true)
-	if d.bad || len(d.b) > 0 {
-		return errRow
+	if d.bad {
+		return d, errRow
 	}
-	return nil
+	return d, nil
 }
 
 // reset empties s but keeps its slices' memory.

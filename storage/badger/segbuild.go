@@ -8,7 +8,7 @@ import (
 )
 
 // segmentBuilder turns spans into a segment. The spans of a trace must be
-// added one after another; texts of spans must live until finish.
+// added one after another; texts of spans and tags must live until finish.
 type segmentBuilder struct {
 	foot    footer
 	out     []byte
@@ -46,6 +46,7 @@ type tagColumn struct {
 // that was walked before, without any hashing.
 type shapeNode struct {
 	tagColumn
+	number int // as in rowTag
 	column int
 	shape  string // the value of colShape that ends here, "" = none did
 	next   []*shapeNode
@@ -71,8 +72,9 @@ func newSegmentBuilder() *segmentBuilder {
 
 func (b *segmentBuilder) rows() int { return b.foot.rows }
 
-// add appends a row and returns its number.
-func (b *segmentBuilder) add(s *spandrel.Span) int {
+// add appends a row and returns its number. Of the span's own tags it reads those
+// alone that tell whether it failed: all are in tags, as appendRowTags wrote them.
+func (b *segmentBuilder) add(s *spandrel.Span, tags decoder) int {
 	if b.foot.rows > 0 && b.foot.rows%pageRows == 0 {
 		b.cutPage()
 	}
@@ -85,7 +87,7 @@ func (b *segmentBuilder) add(s *spandrel.Span) int {
 	}
 	b.counts[len(b.counts)-1]++
 	b.addNumbers(s)
-	b.addColumns(s)
+	b.addColumns(s, tags)
 	b.inTrace++
 	b.foot.rows++
 	b.foot.span.add(s.Start)
@@ -119,7 +121,7 @@ func (b *segmentBuilder) appendParent(to []byte, parent spandrel.SpanID) []byte 
 	return binary.BigEndian.AppendUint64(append(to, 1), uint64(parent))
 }
 
-func (b *segmentBuilder) addColumns(s *spandrel.Span) {
+func (b *segmentBuilder) addColumns(s *spandrel.Span, tags decoder) {
 	page := b.foot.rows / pageRows
 	facts := [3]byte{byte(s.Kind), byte(s.Flags), byte(s.Status)}
 	b.columns[colFacts].addBytes(page, facts[:])
@@ -142,46 +144,46 @@ func (b *segmentBuilder) addColumns(s *spandrel.Span) {
 	b.columns[colRest].addBytes(page, b.scratch)
 	b.columns[colResource].pair(op)
 	b.columns[colRest].pair(op)
-	b.columns[colShape].add(page, b.addTags(page, op, s.Tags))
+	b.columns[colShape].add(page, b.addTags(page, op, tags))
 }
 
 // addTags adds the tags to their columns and returns the shape: the columns'
 // numbers in order, counted from the first tag column, as uvarints.
-func (b *segmentBuilder) addTags(page, op int, tags []spandrel.Tag) string {
+func (b *segmentBuilder) addTags(page, op int, tags decoder) string {
 	node := &b.shapes
-	for i := range tags {
-		t := &tags[i]
-		node = node.step(t.Key, t.Value.Kind(), b)
-		b.columns[node.column].addOf(op, page, t.Value.Raw())
+	left := tags
+	for range left.tagCount() {
+		t := left.rowTag()
+		node = node.step(&t, b)
+		b.columns[node.column].addOf(op, page, t.value)
 	}
-	if node.shape == "" && len(tags) > 0 {
+	if node.shape == "" && node != &b.shapes {
 		var shape []byte
-		for i := range tags {
-			at := b.tags[tagColumn{tags[i].Key, tags[i].Value.Kind()}]
-			shape = binary.AppendUvarint(shape, uint64(at-fixedColumns))
+		for range tags.tagCount() {
+			t := tags.rowTag()
+			shape = binary.AppendUvarint(shape, uint64(b.tags[t.tagColumn]-fixedColumns))
 		}
 		node.shape = string(shape)
 	}
 	return node.shape
 }
 
-func (n *shapeNode) step(key string, kind spandrel.ValueKind, b *segmentBuilder) *shapeNode {
+func (n *shapeNode) step(t *rowTag, b *segmentBuilder) *shapeNode {
 	for i, next := range n.next {
-		if next.key == key && next.kind == kind {
+		if next.number == t.number && (t.number >= 0 || next.tagColumn == t.tagColumn) {
 			if i > 0 { // the likely ones go first
 				n.next[i], n.next[i-1] = n.next[i-1], n.next[i]
 			}
 			return next
 		}
 	}
-	tc := tagColumn{key, kind}
-	at, ok := b.tags[tc]
+	at, ok := b.tags[t.tagColumn]
 	if !ok {
 		at = len(b.columns)
-		b.tags[tc] = at
-		b.columns = append(b.columns, newColumnBuilder(key, kind))
+		b.tags[t.tagColumn] = at
+		b.columns = append(b.columns, newColumnBuilder(t.key, t.kind))
 	}
-	next := &shapeNode{tagColumn: tc, column: at}
+	next := &shapeNode{tagColumn: t.tagColumn, number: t.number, column: at}
 	n.next = append(n.next, next)
 	return next
 }

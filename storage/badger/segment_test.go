@@ -28,7 +28,7 @@ func buildSegment(t testing.TB, spans []spandrel.Span) ([]byte, []spandrel.Span)
 	})
 	b := newSegmentBuilder()
 	for i := range spans {
-		if at := b.add(&spans[i]); at != i {
+		if at := b.add(&spans[i], decoder{b: appendRowTags(nil, spans[i].Tags)}); at != i {
 			t.Fatalf("row %d got number %d", i, at)
 		}
 	}

@@ -167,7 +167,8 @@ func (s *Store) load() error {
 func (s *Store) replayWAL(applied uint64) error {
 	began, count := time.Now(), 0
 	use := func(lsn uint64, rows []byte) error {
-		if err := checkRows(rows); err != nil {
+		rows, err := checkRows(rows)
+		if err != nil {
 			return err
 		}
 		added, err := s.insert(lsn, rows)
@@ -201,19 +202,28 @@ func (s *Store) replayWAL(applied uint64) error {
 	return nil
 }
 
-// checkRows decodes rows, so that later nobody needs to expect bad ones.
-func checkRows(b []byte) (err error) {
+// checkRows decodes rows, so that later nobody needs to expect bad ones, and
+// returns them as they are written now.
+func checkRows(b []byte) ([]byte, error) {
 	var span spandrel.Span
-	for len(b) > 0 {
-		var r row
-		if r, b, err = nextRow(b); err != nil {
-			return errRecord
+	var now []byte // as far as any row is of the old version
+	for rest := b; len(rest) > 0; {
+		r, after, err := nextRow(rest)
+		if err != nil || r.decode(&span) != nil {
+			return nil, errRecord
 		}
-		if r.decode(&span) != nil {
-			return errRecord
+		if r[0] != rowVersion && now == nil {
+			now = slices.Clone(b[:len(b)-len(rest)])
 		}
+		if now != nil {
+			now = appendRow(now, &span)
+		}
+		rest = after
 	}
-	return nil
+	if now != nil {
+		return now, nil
+	}
+	return b, nil
 }
 
 // Healthy implements storage.Store.

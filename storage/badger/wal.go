@@ -15,7 +15,7 @@ import (
 
 // Sizes of the WAL's parts in bytes; FORMAT.md draws them.
 const (
-	walMagic     = "\x01spdWAL\n" // version byte first
+	walMagic     = "\x02spdWAL\n" // version byte first
 	recordMagic  = 0x6c617773     // "swal"
 	recordHeader = 24
 	recordAlign  = 8

@@ -2,11 +2,18 @@ package badger
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/storage"
 )
 
 // newTestWAL makes a WAL of small files in dir.
@@ -161,7 +168,7 @@ func TestFilesUsedAgainShowNothingOld(t *testing.T) {
 
 func TestReplayRefusesALaterVersion(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(walPath(dir, 1), []byte("\x02"+walMagic[1:]), 0o600); err != nil {
+	if err := os.WriteFile(walPath(dir, 1), []byte("\x03"+walMagic[1:]), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := replay(dir, 0, nil, nil); err == nil {
@@ -217,4 +224,32 @@ func failNth(t *testing.T, nth int, sticky, sync bool) (calls int) {
 		}
 	}
 	return calls
+}
+
+// TestReplayReadsVersion1 opens a store with a log that a program of version 1
+// left: the example that FORMAT.md had then. The same span sent again is none.
+func TestReplayReadsVersion1(t *testing.T) {
+	log, err := hex.DecodeString("01737064" + "57414c0a" + "7377616c" + "57000000" + "0700000000000000" + "51a47be8" + "702e5272" +
+		"6a44660000000100002a36fe9c97170002006f003a010000010d1000020d0038" +
+		"0380897a036765740463617274040a053e90011068747470" + "2e7374617475735f" +
+		"636f64650003323030" + "01c08d87e4c6bfce972f0273730000" + strings.Repeat("00", recordHeader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "wal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(walPath(filepath.Join(dir, "wal"), 1), log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, dir, Options{})
+	want := exampleSpan()
+	if err := s.Write(t.Context(), []spandrel.Span{want}); err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Concat(collect(t, s.Traces(t.Context(), []storage.TraceRef{{ID: want.TraceID}}))...)
+	if diff := cmp.Diff(got, []spandrel.Span{want}, spanCompare); diff != "" {
+		t.Errorf("got (-), want (+):\n%s", diff)
+	}
 }

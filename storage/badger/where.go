@@ -153,11 +153,12 @@ func mayHoldKey(value, key string) bool {
 	return key == "" || key == "event" || slices.Contains(spandrel.FieldTags[:], key) || strings.Contains(value, key)
 }
 
-// whereNeedles is needlesOf for conditions: rows that meet them have the keys.
+// whereNeedles is needlesOf for conditions: rows that meet them have the keys,
+// unless rows have a number for them.
 func whereNeedles(conditions []spandrel.Condition) (needles [][][]byte) {
 	for i := range conditions {
 		c := &conditions[i]
-		if c.Field == spandrel.InTag && !c.Negate && c.Key != "event" && !slices.Contains(spandrel.FieldTags[:], c.Key) {
+		if c.Field == spandrel.InTag && !c.Negate && c.Key != "event" && !slices.Contains(spandrel.FieldTags[:], c.Key) && rowKey(c.Key) < 0 {
 			needles = append(needles, [][]byte{[]byte(c.Key)})
 		}
 	}
