@@ -51,7 +51,7 @@ async function textOf(f: File): Promise<string> {
 }
 
 function buffersOf(t: Skeleton): Transferable[] {
-  const arrays = [t.parent, t.level, t.size, t.from, t.took, t.service, t.operation, t.kind, t.flags, t.pair, t.proxy, t.ids, t.views, ...Object.values(t.columns)];
+  const arrays = [t.parent, t.level, t.size, t.from, t.took, t.service, t.operation, t.kind, t.flags, t.pair, t.shift, t.proxy, t.ids, t.views, ...Object.values(t.columns)];
   return [...new Set(arrays.flatMap((a) => (a ? [(a as unknown as Uint8Array).buffer as ArrayBuffer] : [])))];
 }
 
