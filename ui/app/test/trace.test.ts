@@ -206,15 +206,28 @@ test("32: ? lists the keys; s and w scroll; esc closes", async () => {
   expect(await grid().evaluate((e) => e.scrollTop)).toBe(0);
 });
 
-test("34: only errors keeps what leads to them, and says how many rows", async () => {
+test("34: only errors keeps what leads to them, says how many rows, and shows what is left out where one asks for it", async () => {
   await open(`/trace/${big.id}`);
+  const kept = new Set<string | undefined>();
+  const by = new Map(big.spans.map((s) => [s.id, s]));
+  for (const s of big.spans) if (tag(s, "error") === "true") for (let at: typeof s | undefined = s; at; at = by.get(at.parentId as string)) kept.add(at.id);
   await page.getByRole("button", { name: "Only errors" }).click();
-  const n = await count();
-  expect(n).toBeGreaterThan(10);
-  expect(n).toBeLessThan(100);
-  expect(await page.locator(".filter-bar .found").last().textContent()).toBe(`${n} rows shown`);
+  await expect.poll(() => page.locator(".filter-bar .found").last().textContent()).toBe(`${kept.size} rows shown`);
+  const leftOut = page.locator(".row.left-out:not([hidden])");
+  const before = await count();
+  const below = (id: string): number => big.spans.reduce((n, s) => n + (s.parentId === id ? 1 + below(s.id) : 0), 0);
+  const [, second] = (await leftOut.first().innerText()).match(/^([\d,]+) spans hidden$/)!;
+  const parents = [big.spans[0]!.id, ...big.spans.filter((s) => kept.has(s.id)).map((s) => s.id)];
+  const sums = parents.map((p) => big.spans.filter((s) => s.parentId === p && !kept.has(s.id)).reduce((n, s) => n + 1 + below(s.id), 0));
+  expect(sums).toContain(Number(second!.replace(",", "")));
+  await leftOut.first().click();
+  expect(await leftOut.first().getAttribute("aria-expanded")).toBe("true");
+  expect(await count()).toBe(before + Number(second!.replace(",", "")));
+  await leftOut.first().click();
+  expect(await count()).toBe(before);
   await page.getByRole("button", { name: /Show all/ }).click();
   expect(await count()).toBe(10_000);
+  expect(await leftOut.count()).toBe(0);
 });
 
 test("39: late spans are offered and merged without losing the place", async () => {
@@ -457,11 +470,53 @@ describe("11: Jaeger's svcFilter", () => {
     const below = (x: string): string[] => [x, ...whole.filter((s) => s.parentId === x).flatMap((s) => below(s.id))];
     const gone = new Set(whole.filter((s) => (s.localEndpoint as { serviceName: string }).serviceName === hidden).flatMap((s) => below(s.id)));
     expect(gone.size).toBeGreaterThan(1);
-    expect(await count()).toBe(whole.length - gone.size);
+    expect(await count()).toBe(whole.length - gone.size + 1); // one row stands for them
     expect((await shownServices()).join()).not.toMatch(/^reviews/);
+    const leftOut = page.locator(".row.left-out:not([hidden])");
+    const failed = whole.filter((s) => gone.has(s.id) && tag(s, "error") === "true").length;
+    expect(await leftOut.locator(".what").innerText()).toBe(`${gone.size} spans hidden${failed ? `, ${failed} errors` : ""}`);
+    expect(await violations(page)).toEqual([]);
     expect(await page.locator(".filter-bar").textContent()).toContain(`${gone.size} spans hidden`);
     await page.waitForTimeout(500);
     expect(params().get("svcFilter")).toBe(filter);
+  });
+  test("what is hidden is not in the overview either; one click on its row shows it there, and the next error passes it over", async () => {
+    await open(`/trace/${id}?fold=none`);
+    const colours = () => page.locator(".minimap canvas").evaluate((c: HTMLCanvasElement) => {
+      const g = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true })!;
+      g.drawImage(c, 0, 0);
+      const d = g.getImageData(0, 0, c.width, c.height).data, seen = new Set<string>();
+      for (let i = 0; i < d.length; i += 4) if (d[i + 3] === 255) seen.add(`rgb(${d[i]}, ${d[i + 1]}, ${d[i + 2]})`);
+      return [...seen];
+    });
+    const colour = await rows().filter({ hasText: /^reviews/ }).first().locator(".swatch").evaluate((e) => getComputedStyle(e).backgroundColor);
+    await expect.poll(colours).toContain(colour);
+    await page.goto(`${server.url}/trace/${id}?fold=none&svcFilter=${filter}`);
+    await page.locator(".row.left-out").first().waitFor();
+    await expect.poll(async () => (await colours()).length).toBeGreaterThan(2);
+    expect(await colours()).not.toContain(colour);
+    await page.locator(".row.left-out").first().click();
+    await expect.poll(colours).toContain(colour);
+    expect((await shownServices()).join()).toMatch(/,reviews/);
+  });
+  test("33: the next error passes over services that are hidden; the count says so, and a click finds them all the same", async () => {
+    const t0 = Date.now() * 1000 - 60e6, traceId = "33".padStart(32, "0");
+    const span = (n: number, parent: number, service: string, error: boolean) => ({ traceId, id: n.toString(16).padStart(16, "0"), ...(parent ? { parentId: parent.toString(16).padStart(16, "0") } : {}), name: `op ${n}`, timestamp: t0 + n, duration: 1000 - n, localEndpoint: { serviceName: service }, tags: error ? { error: "true" } : {} });
+    await server.zipkin([span(1, 0, "front", false), span(2, 1, "noisy", true), span(3, 1, "shop", true), span(4, 2, "noisy", true)]);
+    const some = ["front", "noisy", "shop"];
+    await open(`/trace/${traceId}?svcFilter=${checksum(some)}.5`); // all but noisy
+    const errors = page.locator(".error-jump");
+    expect((await errors.innerText()).replace(/\s+/g, " ").trim()).toBe("1 error + 2 hidden");
+    for (let i = 0; i < 2; i++) {
+      await page.keyboard.press("e");
+      await expect.poll(() => params().get("span")).toBe("0000000000000003");
+    }
+    await page.goto(`${server.url}/trace/${traceId}?svcFilter=${checksum(some)}.1`);
+    await rows().first().waitFor();
+    expect((await errors.innerText()).replace(/\s+/g, " ").trim()).toBe("3 errors hidden");
+    await errors.getByRole("button").first().click();
+    await page.locator(".row.selected.wrong").waitFor();
+    expect(params().get("svcFilter")).toBe(`${checksum(some)}.1`);
   });
   test("one made for other services shows all and leaves the address", async () => {
     await open(`/trace/${id}?fold=none&uiFind=${whole[0]!.id}&svcFilter=ffff.1`);
@@ -500,7 +555,7 @@ describe("11: Jaeger's svcFilter", () => {
 });
 
 describe("tags as columns of the rows (complaint 10)", () => {
-  const cells = (i: number) => page.locator(".row:not([hidden])").evaluateAll((rs, k) => rs.map((r) => r.querySelectorAll(".column")[k]?.textContent ?? null), i);
+  const cells = (i: number) => page.locator(".row:not([hidden]):not(.left-out)").evaluateAll((rs, k) => rs.map((r) => r.querySelectorAll(".column")[k]?.textContent ?? null), i);
 
   test("are chosen with completion, stand in closed rows, and come back from the address", async () => {
     ({ page, problems } = await openPage(browser, server));
@@ -576,7 +631,7 @@ describe("tags as columns of the rows (complaint 10)", () => {
     await page.keyboard.press("Shift+R");
     await expect.poll(() => params().has("root")).toBe(false);
     const gone = whole.filter((s) => service(s) === "details.default").length;
-    expect(await count()).toBe(whole.length - gone);
+    expect(await count()).toBe(whole.length - gone + 1);
     expect([params().get("svcFilter"), await page.locator(".ruler-title.column").count()]).toEqual([filter, 2]);
   });
   test("late spans have them too, and those chosen meanwhile stay", async () => {

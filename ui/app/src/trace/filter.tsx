@@ -22,7 +22,7 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
   const [min, setMin] = useState(f.min ? duration(f.min) : "");
   const found = model.found?.length ?? 0;
   const at = model.found ? model.found.indexOf(model.selected) : -1;
-  const shown = model.layout.rows.length;
+  const shown = model.layout.spans;
   return (
     <div className="filter-bar" data-find>
       <Icon name="search" />

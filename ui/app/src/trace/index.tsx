@@ -195,8 +195,9 @@ function Opened({ model }: { model: TraceModel }) {
 
 function Head({ model, late, view, setView, root, service }: { model: TraceModel; late: Late; view: ViewName; setView: (v: ViewName) => void; root: string; service: string }) {
   const t = model.t;
-  const errors = model.errorRows.length;
-  const at = model.errorRows.indexOf(model.selected);
+  const shown = model.errorsShown, hidden = model.errorRows.length - shown.length;
+  const errors = shown.length || hidden;
+  const at = Array.prototype.indexOf.call(shown, model.selected);
   const jaeger = `${base}api/traces/${t.id}`;
   const mine = `${base}api/ui/v1/traces/${t.id}/download?format=`;
   const here = model.source === stored;
@@ -250,6 +251,7 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
           <span className="error-jump" role="group" aria-label="Errors">
             <button type="button" className="bad" title="Go to the next error (e)" onClick={() => model.step(model.errorRows, 1)}>
               <Icon name="error" /> {plural(errors, "error")}
+              {hidden > 0 && <span className="dim" title="Left out by a filter or with a hidden service"> {shown.length ? `+ ${count(hidden)} hidden` : "hidden"}</span>}
               {at >= 0 && <span className="dim"> {at + 1}/{errors}</span>}
             </button>
             <button type="button" className="small" aria-label="Previous error" onClick={() => model.step(model.errorRows, -1)}>
