@@ -281,6 +281,27 @@ describe("25: in the page", () => {
     await page.waitForURL(`**/upload/${whole[0]!.traceId}`);
   });
 
+  test("35: an expression that would never end is given up, and what is open stays open", async () => {
+    const endless = { traceId: "35", id: "1", name: "one", timestamp: Date.now() * 1000, duration: 5000, localEndpoint: { serviceName: "s" }, tags: { k: `${"a".repeat(60)}!` } };
+    await open("/upload");
+    await choose(file("many.json", JSON.stringify(odd)));
+    await page.locator(".grid .row").first().waitFor();
+    await page.getByRole("link", { name: "Back to the files" }).click();
+    await choose(file("endless.json", JSON.stringify([endless])));
+    await page.locator(".grid .row").first().waitFor();
+    const find = page.getByRole("combobox", { name: "Find in this trace" });
+    await find.fill("k~^(a+)+$");
+    await find.press("Enter");
+    await page.locator(".row").first().click(); // waits for its turn, and has it
+    await page.locator(".detail table.tags").first().waitFor({ timeout: 20_000 });
+    await page.locator("#find-wrong").waitFor();
+    expect(await page.locator("#find-wrong").textContent()).toBe("this takes longer than 5 seconds to find: a simpler expression may not");
+    await find.fill("k~^a+!$");
+    await expect.poll(() => page.locator(".found").first().textContent()).toMatch(/1 match$|1 of 1 match$/);
+    await page.getByRole("link", { name: "Back to the files" }).click();
+    await page.getByText("2 traces open").waitFor();
+  });
+
   test("a large file is read while the page goes on", async () => {
     const big = synthetic(60_000, 5); // 30 MB
     await open("/upload");

@@ -55,12 +55,17 @@ function buffersOf(t: Skeleton): Transferable[] {
   return [...new Set(arrays.flatMap((a) => (a ? [(a as unknown as Uint8Array).buffer as ArrayBuffer] : [])))];
 }
 
-onmessage = async (e: MessageEvent<{ n: number; call: keyof Calls; args: unknown[] }>) => {
-  const { n, call, args } = e.data;
+async function answer({ n, call, args }: { n: number; call: keyof Calls; args: unknown[] }) {
   try {
+    if (call === "find") postMessage({ n, begun: true });
     const result = call === "open" ? await open(args[0] as File[]) : (files[call] as (...a: unknown[]) => unknown)(...args);
     postMessage({ n, result }, { transfer: call === "skeleton" ? buffersOf(result as Skeleton) : [] });
   } catch (x) {
     postMessage({ n, error: (x as Error).message });
   }
+}
+
+let before = Promise.resolve(); // what is asked after a file is opened is answered with it
+onmessage = (e: MessageEvent<Parameters<typeof answer>[0]>) => {
+  before = before.then(() => answer(e.data));
 };
