@@ -55,6 +55,9 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
           <button type="button" aria-pressed={f.errors} disabled={!model.errorRows.length} onClick={() => model.set(() => (model.filter = { ...f, errors: !f.errors }))}>
             Only errors
           </button>
+          <button type="button" aria-pressed={!!f.path} title="Hide the spans that the answer did not wait for (Shift C)" onClick={() => model.set(() => (model.filter = { ...f, path: !f.path }))}>
+            Only critical path
+          </button>
           <select aria-label="Only this service" value={f.service} onChange={(e) => model.set(() => (model.filter = { ...f, service: e.target.value }))}>
             <option value="">All services</option>
             {[...model.t.services].sort().slice(0, 1000).map((s) => (
@@ -75,10 +78,10 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
               if (us !== null && us !== model.filter.min) model.set(() => (model.filter = { ...model.filter, min: us }));
             }}
           />
-          {(f.errors || f.service || f.min > 0 || (f.q && f.mode === "filter")) && (
+          {(f.errors || f.path || f.service || f.min > 0 || (f.q && f.mode === "filter")) && (
             <>
               <span className="found">{plural(shown, "row")} shown</span>
-              <button type="button" className="small" onClick={() => (setMin(""), model.set(() => (model.filter = { ...f, errors: false, service: "", min: 0, mode: "highlight" })))}>
+              <button type="button" className="small" onClick={() => (setMin(""), model.set(() => (model.filter = { ...f, errors: false, path: false, service: "", min: 0, mode: "highlight" })))}>
                 Show all {count(model.t.n)}
               </button>
             </>

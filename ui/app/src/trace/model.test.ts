@@ -117,6 +117,15 @@ test("33: errors that are left out are passed over; if all are, the first is sho
   expect(shown(m)).toEqual(["front", "shop", "db", "cache", "disk", "db"]);
 });
 
+test("36: only the critical path hides what the answer did not wait for", () => {
+  const m = new TraceModel(loaded([]), source().s);
+  m.set(() => (m.filter = { ...m.filter, path: true }));
+  const on = new Set(Array.from(m.criticalPath.row));
+  expect([shown(m).length, [...m.layout.rows].filter((r) => r >= 0)]).toEqual([on.size, [...on].sort((a, b) => a - b)]);
+  m.set(() => (m.filter = { ...m.filter, service: "cache" }));
+  expect(shown(m)).toEqual(["front", "shop", "cache"]);
+});
+
 test("what was left out and opened stays open with late spans and another root", () => {
   const m = new TraceModel(loaded([]), source().s);
   m.set(() => m.hideServices(new Set(["db", "disk"])));

@@ -12,7 +12,7 @@ import { subtree } from "./subtree";
 
 export interface Zoom { from: number; to: number } // µs after the trace's start
 
-export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; service: string; min: number }
+export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; path?: boolean; service: string; min: number }
 
 export class TraceModel {
   all: Skeleton;
@@ -123,11 +123,12 @@ export class TraceModel {
   private passing(): Uint8Array | null {
     const { t, filter: f } = this;
     const byQuery = f.q && f.mode === "filter" ? (this.foundBits ?? null) : null;
-    if (!byQuery && !f.errors && !f.service && !f.min) return null;
+    if (!byQuery && !f.errors && !f.path && !f.service && !f.min) return null;
+    const path = f.path ? this.criticalPath.of : null;
     const service = f.service ? t.services.indexOf(f.service) : -1;
     const pass = new Uint8Array(t.n);
     for (let r = 0; r < t.n; r++)
-      pass[r] = (!byQuery || byQuery[r]) && (!f.errors || t.flags[r]! & ERROR) && (!f.service || t.service[r] === service) && t.took[r]! >= f.min ? 1 : 0;
+      pass[r] = (!byQuery || byQuery[r]) && (!f.errors || t.flags[r]! & ERROR) && (!path || path.has(r)) && (!f.service || t.service[r] === service) && t.took[r]! >= f.min ? 1 : 0;
     return pass;
   }
 
