@@ -34,14 +34,14 @@ export default function Statistics({ model }: { model: TraceModel }) {
   }, [t, by, kind]);
   const most = rows.reduce((m, s) => Math.max(m, s.self), 1);
   const columns: Column<Stat>[] = [
-    { key: "key", label: by, width: "minmax(140px, 2fr)", by: (s) => s.key, cell: (s) => <bdi title={s.key}>{s.key.slice(0, 300)}</bdi> },
-    { key: "count", label: "Spans", width: "76px", right: true, by: (s) => s.count, cell: (s) => count(s.count) },
-    { key: "errors", label: "Errors", width: "84px", right: true, by: (s) => s.errors / s.count, cell: (s) => <ErrorShare part={s.errors} all={s.count} /> },
-    { ...time("p50", "p50", "Half of the spans take no longer"), },
+    { key: "key", label: by, width: "minmax(110px, 2fr)", by: (s) => s.key, cell: (s) => <bdi title={s.key}>{s.key.slice(0, 300)}</bdi> },
+    { key: "count", label: "Spans", width: "76px", right: true, by: (s) => s.count, cell: (s) => count(s.count), spare: 1 },
+    { key: "errors", label: "Errors", width: "84px", right: true, by: (s) => s.errors / s.count, cell: (s) => <ErrorShare part={s.errors} all={s.count} />, spare: 2 },
+    { ...time("p50", "p50", "Half of the spans take no longer"), spare: 2 },
     time("p95", "p95", "95 of 100 spans take no longer"),
-    { ...time("avg", "Average", "Mean duration"), wideOnly: true },
-    { ...time("max", "Max", "Longest"), wideOnly: true },
-    { ...time("total", "Total", "Sum of durations"), wideOnly: true },
+    { ...time("avg", "Average", "Mean duration"), spare: 3 },
+    { ...time("max", "Max", "Longest"), spare: 3 },
+    { ...time("total", "Total", "Sum of durations"), spare: 3 },
     {
       key: "self", label: "Self time", title: "Time in which no child was running", width: "minmax(100px, 1fr)", by: (s) => s.self,
       cell: (s) => (
