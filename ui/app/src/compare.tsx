@@ -1,6 +1,7 @@
 // Compare two traces: what was added or removed, and how durations changed.
 import { useEffect, useMemo, useState } from "react";
 import { ApiError } from "./api";
+import { Candidates } from "./compare-candidates";
 import { merge, type Merged } from "./compare-merge";
 import { count, duration, percent } from "./format";
 import { findTraceID } from "./ids";
@@ -102,7 +103,7 @@ export default function Compare({ pair }: { pair: string }) {
           </div>
         </>
       ) : (
-        !a.error && !b.error && <p className="nothing">{left && right ? "Loading…" : "Choose two traces: paste an id, or tick two among the results of a search."}</p>
+        !a.error && !b.error && (left && right ? <p className="loading">Loading…</p> : (left ? a.trace : right ? b.trace : true) && <Candidates beside={a.trace ?? b.trace} cohort={cohort.filter((c) => c !== left && c !== right)} onPick={(id) => (left ? to(left, id) : to(id, right))} />)
       )}
     </div>
   );

@@ -414,8 +414,21 @@ test("9, 43: comparing names what changed, in words, with durations", async () =
   await page.goto(`${server.url}/trace/${id}...${id}`);
   await expect.poll(() => page.locator(".result-bar").textContent()).toContain("0 added, 0 removed");
   expect(await page.locator(".diff.slower, .diff.faster").count()).toBe(0);
-  await page.goto(`${server.url}/trace/...${id}`);
-  await page.getByText("Choose two traces").waitFor();
+  // with one trace: those chosen with it, else those like it
+  const candidates = page.getByRole("table", { name: "Traces to compare with" });
+  const links = candidates.locator(".tbody [role=row]");
+  await page.goto(`${server.url}/trace/...${id}?cohort=${id}&cohort=${other[0]!.traceId}`);
+  await links.first().waitFor();
+  expect(await links.evaluateAll((rs) => rs.map((r) => r.getAttribute("data-id")))).toEqual([other[0]!.traceId]);
+  await page.goto(`${server.url}/trace/${id}...`);
+  await expect.poll(() => links.count()).toBeGreaterThan(3);
+  expect(await violations(page)).toEqual([]);
+  const first = await links.first().getAttribute("data-id");
+  await links.first().getByRole("button").press("Enter");
+  await expect.poll(() => page.url()).toContain(`/trace/${id}...${first}`);
+  await page.locator(".table .tr.open").first().waitFor();
+  await page.goto(`${server.url}/trace/...`);
+  await page.getByText("Choose a trace").waitFor();
 });
 
 test("29: after short scrolls, down and up, the rows in the document are those on the screen, in order", async () => {
