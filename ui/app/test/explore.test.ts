@@ -192,6 +192,47 @@ test("18: dragging over the chart keeps just the traces within", async () => {
   expect(await found()).toBe(1 + api.filter((t) => t.start >= x0 && t.start <= x1 && t.duration >= y0 && t.duration <= y1).length);
 });
 
+test("18: a click on a dot opens its trace; a cell of the heat map and a bar hold as many traces as their rows", async () => {
+  await open("/search?limit=200&service=productpage.default");
+  await rows().first().waitFor();
+  const chart = page.locator(".chart canvas"), tip = page.locator(".chart .tip strong");
+  const found = () => page.locator(".traces").getAttribute("aria-rowcount").then((n) => Number(n) - 1);
+  /** Goes over the chart until something answers. */
+  const look = async (want: RegExp) => {
+    const box = (await chart.boundingBox())!;
+    for (let x = box.x + 60; x < box.x + box.width - 12; x += 10)
+      for (let y = box.y + box.height - 30; y > box.y + 12; y -= 10) {
+        await page.mouse.move(x, y);
+        if ((await tip.count()) && want.test((await tip.textContent())!)) return { x, y, text: (await tip.textContent())! };
+      }
+    throw new Error("nothing is on the chart");
+  };
+  for (const name of ["Heat map", "Histogram"]) {
+    await page.getByRole("tab", { name }).click();
+    const at = await look(/traces$/);
+    await page.mouse.click(at.x, at.y);
+    await expect.poll(() => params().has("sel")).toBe(true);
+    expect(`${await found()} traces`, name).toBe(at.text);
+    await page.getByRole("button", { name: /^selection/ }).click();
+  }
+  // a range of durations by dragging over the histogram
+  const all = await found(), box = (await chart.boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 10, box.y + 60, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(() => params().has("sel")).toBe(true);
+  const [, , y0, y1] = params().get("sel")!.split(",").map(Number) as [number, number, number, number];
+  const api = ((await (await fetch(`${server.url}/api/ui/v1/search?limit=200&service=productpage.default&start=${params().get("start")}&end=${params().get("end")}`)).json()) as { traces: { duration: number }[] }).traces;
+  expect(await found()).toBe(api.filter((t) => t.duration >= y0 && t.duration <= y1).length);
+  expect(await found()).toBeLessThan(all);
+  await page.getByRole("button", { name: /^selection/ }).click();
+  await page.getByRole("tab", { name: "Scatter" }).click();
+  const dot = await look(/./);
+  await page.mouse.click(dot.x, dot.y);
+  await page.locator(".grid .row").first().waitFor();
+});
+
 test("21: 1,500 results keep few rows in the document", async () => {
   for (let i = 100; i < 1500; i += 50) await server.zipkin(Array.from({ length: 50 }, (_, k) => synthetic(2, i + k).spans).flat());
   await open("/search?limit=1500");
