@@ -266,6 +266,43 @@ test("24: a trace id in any form opens the trace; an unknown one says so", async
   await page.getByText("There is no trace id in this.").waitFor();
 });
 
+test("12: links of Zipkin Lens land on the page that shows the same", async () => {
+  const s = spans[0]!, end = Math.round(Date.now() / 1000) * 1000;
+  await open(`/zipkin/?serviceName=productpage.default&lookback=15m&endTs=${end}&annotationQuery=${encodeURIComponent("error and http.method=GET")}&limit=7`);
+  await rows().first().waitFor();
+  expect(new URL(page.url()).pathname).toBe("/search");
+  expect(["service", "q", "limit", "end", "start"].map((k) => params().get(k))).toEqual(["productpage.default", "error http.method=GET", "7", String(end * 1000), String((end - 900_000) * 1000)]);
+  await page.goto(`${server.url}/zipkin/traces/${s.traceId}`);
+  await page.locator(".grid .row").first().waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/trace/${s.traceId}`);
+  await page.goto(`${server.url}/zipkin/dependency?startTime=${end - 3_600_000}&endTime=${end}`);
+  await page.locator(".node").first().waitFor();
+  expect(new URL(page.url()).pathname).toBe("/dependencies");
+});
+
+test("10, 53: embedded in a page of the same origin; the theme of a link is not kept", async () => {
+  ({ page, problems } = await openPage(browser, server));
+  await page.route("**/console", (r) => r.fulfill({ contentType: "text/html", body: `<iframe width=900 height=600 src="/trace/${spans[0]!.traceId}?uiEmbed=v0&uiTheme=dark"></iframe>` }));
+  await page.goto(server.url + "/console");
+  const frame = page.frameLocator("iframe");
+  await frame.locator(".grid .row").first().waitFor();
+  expect(await frame.locator("header.top").count()).toBe(0);
+  expect(await frame.locator("html").getAttribute("data-theme")).toBe("dark");
+  expect(await page.evaluate(() => Object.keys(localStorage).filter((k) => /theme/.test(k)))).toEqual([]);
+});
+
+test("17: a link of somebody else's view changes no preference", async () => {
+  await open("/search");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: "Local" }).click();
+  const kept = () => page.evaluate(() => JSON.stringify(Object.entries(localStorage).sort()));
+  const before = await kept();
+  await page.goto(`${server.url}/search?service=productpage.default&sort=spans&chart=heat&cols=http.url&limit=50&facet=outcome:with%20errors&uiTheme=dark&live=1`);
+  await rows().first().waitFor();
+  expect(await kept()).toBe(before);
+  expect(await page.getByRole("tab", { name: "Heat map" }).getAttribute("aria-selected")).toBe("true");
+});
+
 test("27: nothing found offers what would find something", async () => {
   await open("/search?service=productpage.default&q=" + encodeURIComponent("my_tag_header=nobody"));
   await page.getByRole("button", { name: "Remove the conditions" }).click();
@@ -283,6 +320,40 @@ test("59: when the server is gone the page says so and keeps what it shows", asy
   await page.getByRole("button", { name: "Try again" }).click();
   await expect.poll(() => page.getByText("The server does not answer.").count()).toBe(0);
   problems.splice(0); // the broken requests, logged by the browser
+});
+
+test("59: what the server says of a question is shown", async () => {
+  await open("/search?service=productpage.default");
+  await rows().first().waitFor();
+  for (const [status, code] of [[400, "invalid"], [413, "too_large"], [429, "busy"], [500, "internal"]] as const) {
+    await page.route("**/api/ui/v1/search**", (r) => r.fulfill({ status, contentType: "application/json", body: JSON.stringify({ error: { code, message: `this is what ${status} says` } }) }));
+    await page.getByRole("button", { name: "Find", exact: true }).click();
+    await page.getByText(`this is what ${status} says`).waitFor();
+    expect(await rows().count()).toBeGreaterThan(0);
+    await page.unroute("**/api/ui/v1/search**");
+  }
+  problems.splice(0); // the answers, logged by the browser
+});
+
+test("60: a full storage and another tab harm nothing", async () => {
+  ({ page, problems } = await openPage(browser, server));
+  await page.addInitScript(() => (Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); }));
+  await page.goto(server.url + "/search");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: /theme/ }).click();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+  await page.locator(".traces .tbody a").first().click();
+  await page.locator(".grid .row").first().waitFor();
+  await page.context().close();
+  // two tabs, each with its own choice: what is stored is one of the two, whole
+  await open("/search");
+  const other = await page.context().newPage();
+  await other.goto(server.url + "/search");
+  await page.getByRole("button", { name: "Local" }).click();
+  await other.getByRole("button", { name: /theme/ }).click();
+  await page.reload();
+  await page.getByRole("button", { name: "UTC" }).waitFor();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
 });
 
 test("60: it works when storage is blocked", async () => {

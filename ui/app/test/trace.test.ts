@@ -195,6 +195,71 @@ test("31: dragging on the minimap, keys and the address agree", async () => {
   await expect.poll(() => params().get("zoom")).toBeNull();
 });
 
+test("31: the ruler, the wheel and the address agree; no less than 1 µs", async () => {
+  await open(`/trace/${big.id}?zoom=2000000-4000000`);
+  const zoom = () => params().get("zoom")?.split("-").map(Number) as [number, number];
+  const ruler = (await page.locator(".ruler").boundingBox())!;
+  const near = (got: number, want: number, width: number) => expect(Math.abs(got - want), `${got} for ${want}`).toBeLessThan((2 * width) / ruler.width); // a pixel, and its rounding
+  await page.mouse.move(ruler.x + ruler.width * 0.25, ruler.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(ruler.x + ruler.width * 0.75, ruler.y + 10, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(() => zoom()[0]).toBeGreaterThan(2_000_000);
+  near(zoom()[0], 2_500_000, 2_000_000);
+  near(zoom()[1], 3_500_000, 2_000_000);
+  const box = (await grid().boundingBox())!;
+  await page.mouse.move(ruler.x + ruler.width * 0.5, box.y + 100);
+  await page.keyboard.down("Control");
+  await page.mouse.wheel(0, -100);
+  await page.keyboard.up("Control");
+  await expect.poll(() => zoom()[1] - zoom()[0]).toBeLessThan(900_000);
+  near((zoom()[0] + zoom()[1]) / 2, 3_000_000, 1_000_000); // what is under the pointer stays
+  await page.locator(".ruler").dblclick();
+  await expect.poll(() => params().has("zoom")).toBe(false);
+  await page.goto(`${server.url}/trace/${big.id}?zoom=3000000.25-3000000.5`);
+  await rows().first().waitFor();
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(() => zoom()[1] - zoom()[0]).toBe(1);
+  await page.keyboard.press("0");
+  await expect.poll(() => params().has("zoom")).toBe(false);
+});
+
+test("51: search, trace, error, link and comparison by keyboard alone", async () => {
+  ({ page, problems } = await openPage(browser, server, { permissions: ["clipboard-read", "clipboard-write"] }));
+  await page.goto(`${server.url}/search?service=productpage.default&q=error&limit=50`);
+  await page.locator(".traces .tbody [role=row]").first().waitFor();
+  const focus = () => page.evaluate(() => {
+    const e = document.activeElement!;
+    const c = getComputedStyle(e), row = e.closest("[role=row]");
+    return c.outlineStyle !== "none" || (row !== null && getComputedStyle(row).boxShadow !== "none") || e.matches(".grid");
+  });
+  await page.keyboard.press("j");
+  expect(await focus()).toBe(true);
+  await page.keyboard.press("Enter");
+  await page.locator(".error-jump").waitFor();
+  await page.keyboard.press("e");
+  await page.locator(".row.selected.wrong").waitFor();
+  await expect.poll(() => params().has("span")).toBe(true);
+  await page.keyboard.press("y");
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  await page.keyboard.press("Escape"); // and the details
+  await page.getByRole("link", { name: "Compare" }).focus();
+  await page.keyboard.press("Enter");
+  const choice = page.getByRole("table", { name: "Traces to compare with" }).locator(".tbody button").first();
+  await choice.waitFor();
+  for (let i = 0; i < 40 && !(await choice.evaluate((e) => e === document.activeElement)); i++) {
+    await page.keyboard.press("Tab");
+    expect(await focus(), await page.evaluate(() => document.activeElement!.outerHTML.slice(0, 200))).toBe(true);
+  }
+  await page.keyboard.press("Enter");
+  await page.locator(".table .tr.open").first().waitFor();
+  expect(page.url()).toMatch(/\/trace\/[0-9a-f]+\.\.\.[0-9a-f]+/);
+});
+
 test("32: ? lists the keys; s and w scroll; esc closes", async () => {
   await open(`/trace/${big.id}`);
   await page.keyboard.press("?");
