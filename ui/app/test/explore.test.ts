@@ -307,6 +307,11 @@ test("27: nothing found offers what would find something", async () => {
   await open("/search?service=productpage.default&q=" + encodeURIComponent("my_tag_header=nobody"));
   await page.getByRole("button", { name: "Remove the conditions" }).click();
   await rows().first().waitFor();
+  await page.goto(`${server.url}/search?service=nobody.nowhere`); // as Kiali links to a service that sends nothing
+  await page.getByText("No trace of nobody.nowhere is stored in this range").waitFor();
+  await page.getByRole("button", { name: "Search all services" }).click();
+  await rows().first().waitFor();
+  expect(params().has("service")).toBe(false);
 });
 
 test("59: when the server is gone the page says so and keeps what it shows", async () => {

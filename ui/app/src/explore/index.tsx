@@ -406,6 +406,8 @@ function NothingFound({ search, query, missing }: { search: Search; query: URLSe
   const widened = useJson<SearchAnswer>(search.traceIDs.length ? null : probe(wider).replace(/(start|end)=\d+&?/g, "") + `&lookback=${wider.lookback}`);
   const hasConditions = JSON.stringify(loose) !== JSON.stringify(search);
   const loosened = useJson<SearchAnswer>(!search.traceIDs.length && hasConditions ? probe(loose) : null);
+  const all: Search = { ...loose, service: "" };
+  const others = useJson<SearchAnswer>(search.service && !search.traceIDs.length ? probe(all) : null);
   const status = useJson<{ store: { spans?: number; newest?: number } }>("status", 5000);
   if (search.traceIDs.length)
     return (
@@ -433,6 +435,14 @@ function NothingFound({ search, query, missing }: { search: Search; query: URLSe
             There are traces{search.service ? ` of ${search.service}` : ""} without the other conditions.{" "}
             <button type="button" onClick={() => show(withRange(loose, now), query)}>
               Remove the conditions
+            </button>
+          </li>
+        )}
+        {others.data && others.data.traces.length > 0 && !loosened.data?.traces.length && (
+          <li>
+            No trace of <b>{search.service.slice(0, 120)}</b> is stored in this range, but there are some of others.{" "}
+            <button type="button" onClick={() => show(withRange(all, now), query)}>
+              Search all services
             </button>
           </li>
         )}

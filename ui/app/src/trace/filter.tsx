@@ -55,9 +55,6 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
           <button type="button" aria-pressed={f.errors} disabled={!model.errorRows.length} onClick={() => model.set(() => (model.filter = { ...f, errors: !f.errors }))}>
             Only errors
           </button>
-          <button type="button" aria-pressed={!!f.path} title="Hide the spans that the answer did not wait for (Shift C)" onClick={() => model.set(() => (model.filter = { ...f, path: !f.path }))}>
-            Only critical path
-          </button>
           <select aria-label="Only this service" value={f.service} onChange={(e) => model.set(() => (model.filter = { ...f, service: e.target.value }))}>
             <option value="">All services</option>
             {[...model.t.services].sort().slice(0, 1000).map((s) => (
@@ -100,6 +97,11 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
           <button type="button" aria-pressed={model.critical} title="Underline what the answer was waiting for (c)" onClick={() => model.set(() => (model.critical = !model.critical))}>
             Critical path
           </button>
+          {(model.critical || f.path) && (
+            <button type="button" className="small" aria-pressed={!!f.path} aria-label="Only critical path" title="Hide the spans that the answer did not wait for (Shift C)" onClick={() => model.set(() => (model.filter = { ...f, path: !f.path }))}>
+              only
+            </button>
+          )}
           <button type="button" className="small" title="Collapse all (])" onClick={() => model.collapse(true)}>
             Collapse
           </button>
