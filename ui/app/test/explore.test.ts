@@ -266,6 +266,20 @@ test("24: a trace id in any form opens the trace; an unknown one says so", async
   await page.getByText("There is no trace id in this.").waitFor();
 });
 
+test("26: chosen traces are downloaded, and opened again are the same ones", async () => {
+  await open("/search?service=productpage.default&limit=20");
+  await rows().first().waitFor();
+  const ids = (await shownIDs()).slice(0, 3);
+  for (let i = 0; i < 3; i++) await rows().nth(i).getByRole("checkbox").check();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
+  expect(file.suggestedFilename()).toBe("traces.json");
+  const path = await file.path();
+  await page.goto(server.url + "/upload");
+  await page.locator('input[type="file"]').setInputFiles(path);
+  await page.getByText("3 traces open").waitFor();
+  expect((await page.locator(".traces .tbody [role=row]").evaluateAll((rs) => rs.map((r) => r.getAttribute("data-id")))).sort()).toEqual(ids.sort());
+});
+
 test("12: links of Zipkin Lens land on the page that shows the same", async () => {
   const s = spans[0]!, end = Math.round(Date.now() / 1000) * 1000;
   await open(`/zipkin/?serviceName=productpage.default&lookback=15m&endTs=${end}&annotationQuery=${encodeURIComponent("error and http.method=GET")}&limit=7`);

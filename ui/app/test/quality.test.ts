@@ -220,6 +220,21 @@ test("49: the map shows what was called and never answered, and its numbers are 
   await page.context().close();
 });
 
+test("49: 2,000 services are shown by namespace, and one of them when it is chosen", async () => {
+  const { page, problems } = await openPage(browser, server);
+  const nodes = Array.from({ length: 2000 }, (_, i) => ({ name: `s${i}.ns${i % 20}`, app: `s${i}`, namespace: `ns${i % 20}`, kind: "service", calls: 10, errors: i % 100 ? 0 : 1 }));
+  const edges = nodes.slice(1).map((n, i) => ({ from: nodes[i >> 1]!.name, to: n.name, calls: 10, errors: n.errors, timed: 10, p95: 1000 }));
+  await page.route("**/api/ui/v1/map?**", (r) => r.fulfill({ json: { nodes, edges, sample: { traces: 10, complete: true } } }));
+  await page.goto(server.url + "/dependencies");
+  await expect.poll(() => page.locator(".node").count()).toBe(20);
+  await page.locator(".node", { hasText: "ns7" }).click();
+  await expect.poll(() => page.locator(".node").count()).toBeGreaterThan(100); // and whom they call
+  await page.goto(server.url + "/dependencies?view=table");
+  expect(await page.locator(".table [role=row]").count()).toBeLessThan(120);
+  expect(problems).toEqual([]);
+  await page.context().close();
+});
+
 test("45: errors are grouped and their flags explained", async () => {
   const { page, problems } = await openPage(browser, server);
   await page.goto(server.url + "/errors");

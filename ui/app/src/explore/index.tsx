@@ -8,7 +8,7 @@ import { count, duration, goDuration, percent, plural } from "../format";
 import { type Column, Flags, Icon, Link, type RowFocus, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
 import { splitService } from "../mesh";
-import { go, href, place, usePlace, withParams } from "../router";
+import { base, go, href, place, usePlace, withParams } from "../router";
 import { QueryInput } from "../query-input";
 import { Chart, type ChartKind } from "./chart";
 import { type Choice, countFacet, facets, readChoices, refine, rootName, writeChoice } from "./facets";
@@ -246,6 +246,11 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
         <div className="chosen" role="status">
           {plural(chosen.length, "trace")} chosen
           {chosen.length >= 2 && <Link className="button primary" to={compareLink(chosen)}>Compare</Link>}
+          {config.jsonView && chosen.length <= 100 && ( // an address holds no more
+            <a className="button" download="traces.json" href={`${base}api/traces?${chosen.map((id) => "traceID=" + id).join("&")}`}>
+              Download
+            </a>
+          )}
           <button type="button" onClick={() => setChosen([])}>
             Clear
           </button>
