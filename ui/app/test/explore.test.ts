@@ -250,6 +250,21 @@ test("22: with Live on, a posted span is there within two seconds", async () => 
   await page.locator('a[href*="abcdef"]').waitFor({ timeout: 2000 });
 });
 
+test("22: what comes too fast to be shown is counted", async () => {
+  await open("/search?live=1&service=productpage.default");
+  await rows().first().waitFor();
+  let told = false;
+  await page.route("**/api/ui/v1/tail?**", async (r) => {
+    const answer = await r.fetch();
+    const body = (await answer.json()) as object;
+    await r.fulfill({ response: answer, json: { ...body, dropped: told ? 0 : 1234 } });
+    told = true;
+  });
+  await server.zipkin([made(0x22000, "productpage.default", { timestamp: Date.now() * 1000 })]); // ends the question that is under way
+  await page.getByText("1,234 not shown: too many at once").waitFor();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
 test("24: a trace id in any form opens the trace; an unknown one says so", async () => {
   await open("/search");
   const id = spans[0]!.traceId;

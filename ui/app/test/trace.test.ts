@@ -135,6 +135,20 @@ describe("44 and the click paths of the table", () => {
     await expect.poll(() => page.locator(".table").textContent()).toContain("reviews v2");
     expect(await page.getByRole("columnheader", { name: "p95" }).count()).toBe(1);
   });
+  test("42: groups are divided by a second tag", async () => {
+    await open(`/trace/${id}?view=stats`);
+    const then = page.getByLabel("then by");
+    await then.fill("http.method");
+    await then.press("Enter");
+    const want = new Map<string, number>();
+    for (const s of whole) {
+      const key = `${(s.localEndpoint as { serviceName: string }).serviceName} · ${tag(s, "http.method") || "(none)"}`;
+      want.set(key, (want.get(key) ?? 0) + 1);
+    }
+    const got = () => page.locator(".table .tbody [role=row]").evaluateAll((rs) => Object.fromEntries(rs.map((r) => [r.children[0]!.textContent, Number(r.children[1]!.textContent)])));
+    await expect.poll(got).toEqual(Object.fromEntries(want));
+    await expect.poll(() => params().get("then")).toBe("http.method");
+  });
   test("several words in find mean and, and the view is in the link", async () => {
     await open(`/trace/${dead.traceId}`);
     await page.keyboard.press("Control+b");
