@@ -278,22 +278,6 @@ export class Grid {
     e.label.className = left < b && left + need > a && left >= a - 1 ? "label inside" : "label";
   }
 
-  /** The rest of the row of spans that are left out below one parent. */
-  private fillLeftOut(e: RowElement, g: Group, stem: number) {
-    const errors = g.errors ? `, ${plural(g.errors, "error")}` : "";
-    put(e.mark, g.errors ? "△" : "");
-    e.mark.title = g.errors ? "errors among them" : "";
-    e.swatch.style.background = "transparent";
-    put(e.who, "");
-    put(e.to, "");
-    put(e.what, `${plural(g.hidden!.spans, "span")} hidden${errors}`);
-    e.name.title = "Left out by a filter or with a hidden service. Click to show them here all the same.";
-    e.name.style.padding = `0 ${this.chips(e.chips, "", "") + 12}px 0 ${stem + 6}px`;
-    for (const c of e.columns) put(c, ""), (c.title = "");
-    put(e.took, "");
-    put(e.where, "");
-  }
-
   /** Shows status and flags; says how wide they are. */
   private chips(box: HTMLElement, status: string, flags: string): number {
     const key = `${status}|${flags}`;
@@ -325,6 +309,24 @@ export class Grid {
       else hi = mid;
     }
     return lo < rows.length && rows[lo]! < end;
+  }
+
+  /** The rest of the row of spans that are left out below one parent. */
+  private fillLeftOut(e: RowElement, g: Group, stem: number) {
+    const errors = g.errors ? `, ${plural(g.errors, "error")}` : "";
+    put(e.mark, g.errors ? "△" : "");
+    e.mark.title = g.errors ? "errors among them" : "";
+    e.swatch.style.background = "transparent";
+    put(e.who, "");
+    put(e.to, "");
+    put(e.what, `${plural(g.hidden!.spans, "span")} hidden${errors}`);
+    e.name.title = "Left out by a filter or with a hidden service. Click to show them here all the same.";
+    this.chips(e.chips, "", "");
+    e.name.style.paddingLeft = `${stem + 6}px`;
+    e.name.style.paddingRight = "12px";
+    for (const c of e.columns) put(c, ""), (c.title = "");
+    put(e.took, "");
+    put(e.where, "");
   }
 
   private paint(offset: number, n: number) {
