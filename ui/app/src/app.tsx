@@ -231,7 +231,7 @@ const keys: [string, string][] = [
   ["/", "find"], ["Ctrl K", "go to the trace id field"], [listed.map((v) => "g " + v.key).join(" · "), listed.map((v) => v.title).join(" · ")], ["?", "this list"],
   ["In the list of traces", ""], ...exploreHelp,
   ["In a trace", ""],
-  ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c", "critical path"],
+  ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c · Shift C", "critical path · only it"],
   ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"], ["r · Shift R", "show the selected span as the root · the whole trace"],
   ["] · [", "collapse · expand all"], ["p · o", "collapse · expand one level"], ["Ctrl B", "find"], ["Esc", "clear, close"], ["v, then 1…6", "timeline, flame graph, graph, statistics, spans, logs"],
   ["y · Shift Y", "copy a link to the span · the trace id"],

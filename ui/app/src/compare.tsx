@@ -1,6 +1,7 @@
 // Compare two traces: what was added or removed, and how durations changed.
 import { useEffect, useMemo, useState } from "react";
 import { ApiError } from "./api";
+import { Candidates } from "./compare-candidates";
 import { merge, type Merged } from "./compare-merge";
 import { count, duration, percent } from "./format";
 import { findTraceID } from "./ids";
@@ -29,7 +30,7 @@ export default function Compare({ pair }: { pair: string }) {
   const to = (l: string, r: string) => go(`trace/${l}...${r}?${cohort.map((c) => "cohort=" + c).join("&")}`);
   const columns: Column<Merged>[] = [
     {
-      key: "name", label: "Span", width: "minmax(160px, 3fr)",
+      key: "name", label: "Span", width: "minmax(130px, 3fr)",
       cell: (m) => (
         <span className="trace-name" style={{ paddingLeft: sort ? 0 : Math.min(m.level, 20) * 14 }}>
           <b>
@@ -41,14 +42,14 @@ export default function Compare({ pair }: { pair: string }) {
         </span>
       ),
     },
-    { key: "state", label: "Change", width: "92px", by: (m) => m.state, cell: (m) => <span className={`diff ${m.state}`}>{words[m.state]}</span> },
-    { key: "count", label: "Spans", width: "78px", right: true, by: (m) => m.b.count - m.a.count, cell: (m) => (m.a.count === m.b.count ? count(m.a.count) : `${count(m.a.count)} → ${count(m.b.count)}`) },
-    { key: "errors", label: "Errors", width: "70px", right: true, by: (m) => m.b.errors - m.a.errors, cell: (m) => (m.a.errors + m.b.errors ? <span className="bad">{m.a.errors === m.b.errors ? m.a.errors : `${m.a.errors} → ${m.b.errors}`}</span> : <span className="dim">0</span>), wideOnly: true },
-    { key: "a", label: "A", width: "86px", right: true, by: (m) => m.a.total, cell: (m) => (m.a.count ? duration(m.a.total) : "–"), wideOnly: true },
-    { key: "b", label: "B", width: "86px", right: true, by: (m) => m.b.total, cell: (m) => (m.b.count ? duration(m.b.total) : "–"), wideOnly: true },
-    { key: "delta", label: "Difference", width: "168px", right: true, by: (m) => m.b.total - m.a.total, cell: (m) => <Delta a={m.a.total} b={m.b.total} both={m.a.count > 0 && m.b.count > 0} /> },
+    { key: "state", label: "Change", width: "92px", by: (m) => m.state, cell: (m) => <span className={`diff ${m.state}`}>{words[m.state]}</span>, spare: 1 },
+    { key: "count", label: "Spans", width: "78px", right: true, by: (m) => m.b.count - m.a.count, cell: (m) => (m.a.count === m.b.count ? count(m.a.count) : `${count(m.a.count)} → ${count(m.b.count)}`), spare: 2 },
+    { key: "errors", label: "Errors", width: "70px", right: true, by: (m) => m.b.errors - m.a.errors, cell: (m) => (m.a.errors + m.b.errors ? <span className="bad">{m.a.errors === m.b.errors ? m.a.errors : `${m.a.errors} → ${m.b.errors}`}</span> : <span className="dim">0</span>), spare: 3 },
+    { key: "a", label: "A", width: "86px", right: true, by: (m) => m.a.total, cell: (m) => (m.a.count ? duration(m.a.total) : "–"), spare: 3 },
+    { key: "b", label: "B", width: "86px", right: true, by: (m) => m.b.total, cell: (m) => (m.b.count ? duration(m.b.total) : "–"), spare: 3 },
+    { key: "delta", label: "Difference", width: "168px", right: true, by: (m) => m.b.total - m.a.total, cell: (m) => <Delta a={m.a.total} b={m.b.total} both={m.a.count > 0 && m.b.count > 0} none={words[m.state]} /> },
     {
-      key: "bar", label: "B faster | slower", width: "minmax(90px, 1fr)", wideOnly: true,
+      key: "bar", label: "B faster | slower", width: "minmax(90px, 1fr)", spare: 3,
       cell: (m) => {
         const d = m.b.total - m.a.total, w = (Math.abs(d) / most) * 50;
         return (
@@ -102,7 +103,7 @@ export default function Compare({ pair }: { pair: string }) {
           </div>
         </>
       ) : (
-        !a.error && !b.error && <p className="nothing">{left && right ? "Loading…" : "Choose two traces: paste an id, or tick two among the results of a search."}</p>
+        !a.error && !b.error && (left && right ? <p className="loading">Loading…</p> : (left ? a.trace : right ? b.trace : true) && <Candidates beside={a.trace ?? b.trace} cohort={cohort.filter((c) => c !== left && c !== right)} onPick={(id) => (left ? to(left, id) : to(id, right))} />)
       )}
     </div>
   );
@@ -154,9 +155,10 @@ function Picker({ label, id, other, state, onPick }: { label: string; id: string
   );
 }
 
-function Delta({ a, b, both }: { a: number; b: number; both: boolean }) {
+/** By how much B takes longer; `none`: what to say where one of them has no such span. */
+function Delta({ a, b, both, none = "–" }: { a: number; b: number; both: boolean; none?: string }) {
   const d = b - a;
-  if (!both) return <span className="dim">–</span>;
+  if (!both) return <span className="dim">{none}</span>;
   if (Math.abs(d) < 0.5) return <span className="dim">0</span>;
   return (
     <span className={d > 0 ? "diff slower" : "diff faster"}>

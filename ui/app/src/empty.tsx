@@ -28,6 +28,7 @@ export function Checklist({ status }: { status: StatusAnswer }) {
   const { received, accepted, rejected, failed } = status.ingest;
   const astray = (status.ingest.misdirected ?? []).reduce((n, m) => n + m.requests, 0);
   const config = meshConfig("zipkin.istio-system:9411");
+  const demo = !zipkin?.url || /:9411$/.test(zipkin.url) ? "spandrel demo" : `spandrel demo --collector ${zipkin.url}/api/v2/spans`;
   const step = (done: boolean, text: React.ReactNode) => (
     <li className={done ? "done" : "todo"}>
       <Icon name={done ? "ok" : "clock"} label={done ? "done" : "not yet"} />
@@ -53,7 +54,7 @@ export function Checklist({ status }: { status: StatusAnswer }) {
       )}
       <h3>Try it without a mesh</h3>
       <p>
-        <code className="block">spandrel demo</code> <Copy text="spandrel demo" label="Copy the command" />
+        <code className="block">{demo}</code> <Copy text={demo} label="Copy the command" />
       </p>
       <h3>Point an Istio mesh at it</h3>
       <div className="with-copy">

@@ -11,9 +11,10 @@ export function duration(us: number): string {
   if (a < 119.95e6) return `${digits(us / 1e6)} s`;
   const s = Math.round(a / 1e6);
   const sign = us < 0 ? "-" : "";
-  if (s < 7200) return `${sign}${Math.floor(s / 60)} m ${s % 60} s`;
-  if (s < 172_800) return `${sign}${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} m`;
-  return `${sign}${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+  const two = (n: number, a: string, m: number, b: string) => `${sign}${n} ${a}${m ? ` ${m} ${b}` : ""}`;
+  if (s < 7200 && s !== 3600) return two(Math.floor(s / 60), "m", s % 60, "s");
+  if (s < 172_800) return two(Math.floor(s / 3600), "h", Math.floor((s % 3600) / 60), "m");
+  return two(Math.floor(s / 86_400), "d", Math.floor((s % 86_400) / 3600), "h");
 }
 
 function digits(n: number): string {

@@ -65,14 +65,17 @@ export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: Grap
                 <path d={d} className="edge-hit" strokeWidth={14} onClick={() => onEdge?.(e)}>
                   {e.title && <title>{e.title}</title>}
                 </path>
-                {e.label && k > 0.45 && forward && (
-                  <text x={(x0 + x1) / 2} y={(y0 + y1) / 2 - 5} textAnchor="middle">
-                    {e.bad ? "▲ " : ""}
-                    {e.label}
-                  </text>
-                )}
               </g>
             );
+          })}
+          {k > 0.45 && edges.map((e) => { // above all edges
+            const a = at.get(e.from), b = at.get(e.to);
+            return e.label && a && b && b.x > a.x ? (
+              <text key={e.from + "\n" + e.to} className={e.bad ? "edge-label bad" : "edge-label"} x={(a.x + W + b.x) / 2} y={(a.y + b.y + H) / 2 + 4} textAnchor="middle">
+                {e.bad ? "▲ " : ""}
+                {e.label}
+              </text>
+            ) : null;
           })}
           {nodes.map((n) => {
             const p = at.get(n.id);

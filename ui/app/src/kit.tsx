@@ -187,6 +187,22 @@ export function useSize(ref: RefObject<HTMLElement | null>): { width: number; he
   return size;
 }
 
+/** A part of a page with a frame. Where its content is wider it scrolls, with the keyboard too. */
+export function Card({ wide, children }: { wide?: boolean; children: ReactNode }) {
+  const box = useRef<HTMLElement>(null);
+  useSize(box);
+  useLayoutEffect(() => {
+    const e = box.current!;
+    if (e.scrollWidth > e.clientWidth) e.tabIndex = 0;
+    else e.removeAttribute("tabindex");
+  });
+  return (
+    <section ref={box} className={wide ? "card wide" : "card"}>
+      {children}
+    </section>
+  );
+}
+
 /** A canvas that draws itself again when its size, the theme or `deps` change. */
 export function Canvas({ draw, deps, className, label, ...on }: {
   draw: (g: CanvasRenderingContext2D, width: number, height: number) => void;
@@ -249,7 +265,21 @@ export interface Column<T> {
   by?: (row: T) => number | string; // sortable by this
   right?: boolean;
   title?: string;
-  wideOnly?: boolean; // left out on narrow screens
+  spare?: number; // left out where there is no room: the highest first, of equals the last
+}
+
+/** Those of the columns that there is room for in a width in pixels. */
+export function fitting<C extends { width: string; spare?: number }>(columns: C[], width: number): C[] {
+  const [gap, edges] = width < 560 ? [7, 16] : [12, 28];
+  const need = (c: C) => parseFloat(/\d+/.exec(c.width)![0]) + gap;
+  let total = columns.reduce((n, c) => n + need(c), edges - gap);
+  const out = new Set<C>();
+  for (const c of columns.map((c, i) => ({ c, i })).filter(({ c }) => c.spare).sort((a, b) => b.c.spare! - a.c.spare! || b.i - a.i).map(({ c }) => c)) {
+    if (total <= width) break;
+    out.add(c);
+    total -= need(c);
+  }
+  return columns.filter((c) => !out.has(c));
 }
 
 /** Rows sorted by a column: "key" ascending, "-key" descending. Equal ones keep their order. */
@@ -284,8 +314,7 @@ export function Table<T>({ columns, rows, height = 32, label, sort, onSort, id, 
 }) {
   const box = useRef<HTMLDivElement>(null);
   const size = useSize(box);
-  const narrow = size.width > 0 && size.width < 720;
-  const shown = narrow ? columns.filter((c) => !c.wideOnly) : columns;
+  const shown = size.width > 0 ? fitting(columns, size.width) : columns;
   const [top, setTop] = useState(0);
   const view = size.height || 600;
   const first = Math.max(0, Math.floor(top / height) - 4);

@@ -13,7 +13,7 @@ import { skeleton, twoHops } from "./trace/fixture";
 import { serviceColors } from "./theme-colors";
 
 describe("format", () => {
-  test.each([[0, "0 µs"], [0.25, "250 ns"], [999.4, "999 µs"], [999.6, "1 ms"], [1234, "1.23 ms"], [14_766, "14.8 ms"], [999_499, "999 ms"], [1e6, "1 s"], [61e6, "61 s"], [125e6, "2 m 5 s"], [7300e6, "2 h 1 m"], [200_000e6, "2 d 7 h"], [NaN, "–"], [-1500, "-1.5 ms"]])("%d µs", (us, want) => expect(duration(us)).toBe(want));
+  test.each([[0, "0 µs"], [0.25, "250 ns"], [999.4, "999 µs"], [999.6, "1 ms"], [1234, "1.23 ms"], [14_766, "14.8 ms"], [999_499, "999 ms"], [1e6, "1 s"], [61e6, "61 s"], [125e6, "2 m 5 s"], [7300e6, "2 h 1 m"], [3600e6, "1 h"], [3660e6, "61 m"], [7200e6, "2 h"], [172_800e6, "2 d"], [200_000e6, "2 d 7 h"], [NaN, "–"], [-1500, "-1.5 ms"]])("%d µs", (us, want) => expect(duration(us)).toBe(want));
   test("54: times in UTC and back", () => {
     const us = Date.UTC(2026, 10, 24, 5, 6, 7) * 1000 + 89_012;
     expect(timestamp(us, "utc", 6)).toBe("2026-11-24 05:06:07.089012");

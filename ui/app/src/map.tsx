@@ -1,11 +1,12 @@
 // The map: who calls whom in a range of time, with rates, errors and p95. Also
 // what was called and never answered: dead, external or blocked upstreams.
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo } from "react";
 import { useJson } from "./api";
-import { count, duration, percent, rate } from "./format";
+import { count, duration, percent, plural, rate } from "./format";
 import { type GraphEdge, type GraphNode, GraphView } from "./graph-view";
 import { type Column, ErrorShare, Flags, Icon, Link, Service, sorted, Table, Tabs, Trouble } from "./kit";
 import { lookbackMicros } from "./explore/state";
+import { explainFlags } from "./mesh";
 import { RangePicker, useRange } from "./range";
 import { setParams, usePlace } from "./router";
 import { NoSpans } from "./services";
@@ -57,6 +58,9 @@ export function byNamespace(nodes: MapNode[], edges: MapEdge[]): { nodes: MapNod
   return { nodes: [...groups.values()], edges: [...merged.values()] };
 }
 
+/** The query for spans of calls to an upstream, for an address. */
+const calling = (name: string) => encodeURIComponent(`upstream_cluster~"${name.replace(/[.*+?^${}()|[\]\\]/g, "\\\\$&")}"`);
+
 export default function ServiceMap() {
   const { query } = usePlace();
   const range = useRange();
@@ -64,7 +68,9 @@ export default function ServiceMap() {
   const focus = query.get("focus") ?? "", depth = Math.max(1, Math.min(9, Number(query.get("depth")) || 2));
   const ns = query.get("ns") ?? "", edgeLabel = query.get("edge") ?? "p95", view = query.get("view") === "table" ? "table" : "graph";
   const find = (query.get("uiFind") ?? "").toLowerCase();
-  const [chosen, setChosen] = useState<string | null>(null);
+  const chosen = query.get("node"), call = query.get("call"); // call: "from to"
+  const setCall = (e: { from: string; to: string }) => setParams({ call: `${e.from} ${e.to}`, node: null });
+  const setChosen = (node: string | null) => setParams({ node, call: null });
   useEffect(() => void (document.title = "Map – Spandrel"), []);
   const span = lookbackMicros(range.lookback) ?? Number(query.get("end")) - Number(query.get("start"));
   const picked = useMemo(() => {
@@ -83,9 +89,11 @@ export default function ServiceMap() {
   const namespaces = useMemo(() => [...new Set((data?.nodes ?? []).map((n) => n.namespace).filter(Boolean) as string[])].sort(), [data]);
   const text = (e: MapEdge) => (edgeLabel === "rps" ? rate(e.calls, span) : edgeLabel === "err" ? percent(e.errors, e.calls) : e.p95 !== undefined && e.p95 > 0 ? duration(e.p95) : count(e.calls));
   const kinds: Record<string, string> = { gateway: "gateway", dead: "dead: nobody answered", silent: "silent: answers, sends no spans", external: "external", passthrough: "passthrough", blackhole: "blocked (black hole)", namespace: "namespace" };
+  const made = new Map<string, number>();
+  for (const e of picked.edges) made.set(e.from, (made.get(e.from) ?? 0) + e.calls);
   const graphNodes: GraphNode[] = picked.nodes.map((n) => ({
     id: n.name, title: n.app && n.kind !== "external" ? n.app : n.name.split(".")[0]!, sub: [n.namespace && n.namespace !== "default" ? n.namespace : "", kinds[n.kind] ?? ""].filter(Boolean).join(" · "),
-    lines: [picked.grouped ? `${n.revisions?.length} services` : `${count(n.calls)} calls${n.errors ? `, ${percent(n.errors, n.calls)} errors` : ""}`, picked.grouped ? "" : (n.revisions ?? []).slice(0, 4).join(" ")].filter(Boolean),
+    lines: [picked.grouped ? `${n.revisions?.length} services` : !n.calls && made.get(n.name) ? `makes ${plural(made.get(n.name)!, "call")}` : `${plural(n.calls, "call")}${n.errors ? `, ${percent(n.errors, n.calls)} errors` : ""}`, picked.grouped ? "" : (n.revisions ?? []).slice(0, 4).join(" ")].filter(Boolean),
     bad: n.errors > 0, kind: n.kind, selected: n.name === chosen || (!!find && n.name.toLowerCase().includes(find)),
   }));
   const graphEdges: GraphEdge[] = picked.edges.map((e) => ({
@@ -95,14 +103,15 @@ export default function ServiceMap() {
   const columns: Column<MapEdge>[] = [
     { key: "from", label: "From", width: "minmax(110px, 1fr)", by: (e) => e.from, cell: (e) => <Service name={e.from.slice(0, 120)} /> },
     { key: "to", label: "To", width: "minmax(110px, 1fr)", by: (e) => e.to, cell: (e) => <Service name={e.to.slice(0, 120)} /> },
-    { key: "calls", label: "Calls", width: "76px", right: true, by: (e) => e.calls, cell: (e) => count(e.calls) },
-    { key: "rate", label: "Rate", width: "76px", right: true, by: (e) => e.calls, cell: (e) => rate(e.calls, span), wideOnly: true },
+    { key: "calls", label: "Calls", width: "76px", right: true, by: (e) => e.calls, cell: (e) => count(e.calls), spare: 2 },
+    { key: "rate", label: "Rate", width: "76px", right: true, by: (e) => e.calls, cell: (e) => rate(e.calls, span), spare: 3 },
     { key: "errors", label: "Errors", width: "84px", right: true, by: (e) => e.errors / (e.calls || 1), cell: (e) => <ErrorShare part={e.errors} all={e.calls} /> },
-    { key: "p50", label: "p50", width: "84px", right: true, by: (e) => e.p50 ?? 0, cell: (e) => (e.p50 ? duration(e.p50) : "–"), wideOnly: true },
-    { key: "p95", label: "p95", width: "84px", right: true, by: (e) => e.p95 ?? 0, cell: (e) => (e.p95 ? duration(e.p95) : "–") },
-    { key: "flags", label: "Flags", width: "120px", cell: (e) => Object.keys(e.flags ?? {}).slice(0, 3).map((f) => <Flags key={f} text={f} />), wideOnly: true },
+    { key: "p50", label: "p50", width: "84px", right: true, by: (e) => e.p50 ?? 0, cell: (e) => (e.p50 ? duration(e.p50) : "–"), spare: 3 },
+    { key: "p95", label: "p95", width: "84px", right: true, by: (e) => e.p95 ?? 0, cell: (e) => (e.p95 ? duration(e.p95) : "–"), spare: 1 },
+    { key: "flags", label: "Flags", width: "120px", cell: (e) => Object.keys(e.flags ?? {}).slice(0, 3).map((f) => <Flags key={f} text={f} />), spare: 3 },
   ];
   const node = data?.nodes.find((n) => n.name === chosen);
+  const edge = data?.edges.find((e) => `${e.from} ${e.to}` === call);
   return (
     <div className="page-col">
       <div className="page-head">
@@ -148,10 +157,10 @@ export default function ServiceMap() {
       {!data && loading && <p className="loading">Loading…</p>}
       {data && !data.nodes.length && <NoSpans />}
       {data && data.nodes.length > 0 && (
-        <div className={node ? "map-body with-detail" : "map-body"}>
+        <div className={node || edge ? "map-body with-detail" : "map-body"}>
           <div>
             {view === "graph" ? (
-              <GraphView label="Map of services; the table has the same" nodes={graphNodes} edges={graphEdges} onNode={(n) => (picked.grouped && data.nodes.every((x) => x.name !== n.id) ? setParams({ ns: n.id, group: "service" }, true) : setChosen(n.id))} />
+              <GraphView label="Map of services; the table has the same" nodes={graphNodes} edges={graphEdges} onNode={(n) => (picked.grouped && data.nodes.every((x) => x.name !== n.id) ? setParams({ ns: n.id, group: "service" }, true) : setChosen(n.id))} onEdge={setCall} />
             ) : (
               <Table label="Calls between services" columns={columns} rows={sorted(picked.edges, columns, query.get("sort") ?? "-calls")} id={(e) => e.from + "\n" + e.to} sort={query.get("sort") ?? "-calls"} onSort={(s) => setParams({ sort: s })} />
             )}
@@ -180,7 +189,7 @@ export default function ServiceMap() {
                     <Link className="button" to={`monitor?service=${encodeURIComponent(node.name)}&${range.search}`}>Details</Link>
                   </>
                 ) : (
-                  <Link className="button" to={`search?q=${encodeURIComponent(`upstream_cluster~"${node.name.replace(/[.*+?^${}()|[\]\\]/g, "\\\\$&")}"`)}&${range.search}`}>Traces</Link>
+                  <Link className="button" to={`search?q=${calling(node.name)}&${range.search}`}>Traces</Link>
                 )}
                 <button type="button" onClick={() => setParams({ focus: node.name }, true)}>
                   Focus
@@ -196,7 +205,9 @@ export default function ServiceMap() {
                         {mine.slice(0, 50).map((e) => (
                           <tr key={e.from + e.to}>
                             <td>
-                              <Service name={(dir === "in" ? e.from : e.to).slice(0, 100)} />
+                              <button type="button" className="quiet" title="About this call" onClick={() => setCall(e)}>
+                                <Service name={(dir === "in" ? e.from : e.to).slice(0, 100)} />
+                              </button>
                             </td>
                             <td className="right">{count(e.calls)}</td>
                             <td className="right">
@@ -210,6 +221,34 @@ export default function ServiceMap() {
                   </div>
                 ) : null;
               })}
+            </aside>
+          )}
+          {edge && (
+            <aside className="detail" aria-label="Call">
+              <div className="detail-head">
+                <h2>
+                  <Service name={edge.from.slice(0, 120)} /> → <Service name={edge.to.slice(0, 120)} />
+                </h2>
+                <button type="button" className="quiet" aria-label="Close" onClick={() => setChosen(null)}>
+                  <Icon name="close" />
+                </button>
+              </div>
+              <p>
+                {count(edge.calls)} calls ({rate(edge.calls, span)}), <ErrorShare part={edge.errors} all={edge.calls} /> errors
+                {edge.p95 ? `, p50 ${duration(edge.p50 ?? 0)}, p95 ${duration(edge.p95)}` : ""}
+              </p>
+              {Object.entries(edge.flags ?? {}).map(([f, n]) => (
+                <p key={f} className="explain">
+                  {count(n)} × {explainFlags(f)}
+                </p>
+              ))}
+              <div className="row-of-buttons">
+                {/* the caller's side tells where it went; what no mesh is between has just its service */}
+                <Link className="button" to={`search?${edge.to.includes(".") ? `service=${encodeURIComponent(edge.from)}&q=${calling(edge.to)}` : `service=${encodeURIComponent(edge.to)}`}&${range.search}`}>Traces</Link>
+                <Link className="button" to={`search?${edge.to.includes(".") ? `service=${encodeURIComponent(edge.from)}&q=${calling(edge.to)}` : `service=${encodeURIComponent(edge.to)}`}&errors=span&${range.search}`}>Errors</Link>
+                <button type="button" onClick={() => setChosen(edge.from)}>Caller</button>
+                <button type="button" onClick={() => setChosen(edge.to)}>Called</button>
+              </div>
             </aside>
           )}
         </div>

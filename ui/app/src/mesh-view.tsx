@@ -3,7 +3,7 @@
 import { useEffect } from "react";
 import { type Scan, useJson } from "./api";
 import { count, duration, percent, plural } from "./format";
-import { ErrorShare, Flags, Icon, Link, Service, Trouble, UpstreamName } from "./kit";
+import { Card, ErrorShare, Flags, Icon, Link, Service, Trouble, UpstreamName } from "./kit";
 import { RangePicker, useRange } from "./range";
 import { NoSpans, ScanNote } from "./services";
 
@@ -37,7 +37,7 @@ export default function Mesh() {
       {data && (data.destinations.length > 0 || data.revisions.length > 0 || data.proxies.length > 0) && (
         <div className="page" tabIndex={0} role="region" aria-label="Mesh">
           <div className="cards">
-            <section className="card wide">
+            <Card wide>
               <h2>Trace headers</h2>
               {data.propagation.length === 0 ? (
                 <p>
@@ -63,9 +63,9 @@ export default function Mesh() {
                   </div>
                 ))
               )}
-            </section>
+            </Card>
             {apps.size > 0 && (
-              <section className="card wide">
+              <Card wide>
                 <h2>Traffic by revision</h2>
                 <table className="plain">
                   <thead>
@@ -108,10 +108,10 @@ export default function Mesh() {
                     )}
                   </tbody>
                 </table>
-              </section>
+              </Card>
             )}
             {data.destinations.length > 0 && (
-              <section className="card wide">
+              <Card wide>
                 <h2>Destinations</h2>
                 <table className="plain">
                   <thead>
@@ -151,10 +151,10 @@ export default function Mesh() {
                     ))}
                   </tbody>
                 </table>
-              </section>
+              </Card>
             )}
             {data.proxies.length > 0 && (
-              <section className="card wide">
+              <Card wide>
                 <h2>Proxies that report</h2>
                 <table className="plain">
                   <thead>
@@ -177,7 +177,7 @@ export default function Mesh() {
                   </tbody>
                 </table>
                 {data.proxies.length > 100 && <p className="dim">and {count(data.proxies.length - 100)} more</p>}
-              </section>
+              </Card>
             )}
           </div>
         </div>

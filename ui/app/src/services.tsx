@@ -3,8 +3,9 @@
 import { useEffect, useMemo } from "react";
 import { type Scan, useJson } from "./api";
 import { ago, clock, count, duration, percent, rate } from "./format";
-import { Canvas, type Column, ErrorShare, Flags, Icon, Link, Service, sorted, Spark, Table, Time, Trouble } from "./kit";
+import { Canvas, Card, type Column, ErrorShare, Flags, Icon, Link, Service, sorted, Spark, Table, Time, Trouble } from "./kit";
 import { useZone } from "./prefs";
+import { shortOperation } from "./mesh";
 import { RangePicker, useRange } from "./range";
 import { setParams, usePlace } from "./router";
 import { token } from "./theme-colors";
@@ -18,7 +19,7 @@ interface ServiceRow extends Measured {
 interface OperationRow extends Measured { operation: string; kind: string }
 interface Answer { from: number; step: number; buckets: number; services: ServiceRow[]; operations?: OperationRow[]; more?: number; scan: Scan }
 
-const per = (key: "p50" | "p95" | "p99" | "max"): Column<Measured> => ({ key, label: key === "max" ? "Max" : key, width: "84px", right: true, by: (s) => s[key] ?? 0, cell: (s) => duration(s[key]), wideOnly: key === "p99" || key === "max" });
+const per = (key: "p50" | "p95" | "p99" | "max"): Column<Measured> => ({ key, label: key === "max" ? "Max" : key, width: "84px", right: true, by: (s) => s[key] ?? 0, cell: (s) => duration(s[key]), spare: { p50: 2, p95: 0, p99: 3, max: 3 }[key] });
 
 export default function Services() {
   const { query } = usePlace();
@@ -68,15 +69,15 @@ function All({ data, range }: { data: Answer; range: string }) {
   const busiest = data.services.reduce((m, s) => Math.max(m, s.requests * (s.p95 || 0)), 1);
   const columns: Column<ServiceRow>[] = [
     { key: "service", label: "Service", width: "minmax(130px, 2fr)", by: (s) => s.service, cell: (s) => <Link to={`monitor?service=${encodeURIComponent(s.service)}&${range}`}><Service name={s.service.slice(0, 120)} /></Link> },
-    { key: "requests", label: "Requests", width: "84px", right: true, by: (s) => s.requests, cell: (s) => <span title={{ server: "server and consumer spans", root: "spans without a parent", all: "all spans" }[s.basis]}>{count(s.requests)}</span> },
-    { key: "rate", label: "Rate", width: "74px", right: true, by: (s) => s.requests, cell: (s) => rate(s.requests, span), wideOnly: true },
+    { key: "requests", label: "Requests", width: "84px", right: true, by: (s) => s.requests, cell: (s) => <span title={{ server: "server and consumer spans", root: "spans without a parent", all: "all spans" }[s.basis]}>{count(s.requests)}</span>, spare: 1 },
+    { key: "rate", label: "Rate", width: "74px", right: true, by: (s) => s.requests, cell: (s) => rate(s.requests, span), spare: 3 },
     { key: "errors", label: "Errors", width: "84px", right: true, by: (s) => s.errors / (s.requests || 1), cell: (s) => <ErrorShare part={s.errors} all={s.requests} /> },
     per("p50") as Column<ServiceRow>, per("p95") as Column<ServiceRow>, per("p99") as Column<ServiceRow>,
-    { key: "trend", label: "Requests over time", width: "100px", cell: (s) => <Spark values={s.series.requests} label={`Requests of ${s.service} over time`} />, wideOnly: true },
-    { key: "impact", label: "Impact", title: "Requests times p95", width: "minmax(60px, 1fr)", by: (s) => s.requests * (s.p95 || 0), cell: (s) => <span className="bar-cell"><span className="bar" style={{ width: `${Math.max(1, (100 * s.requests * (s.p95 || 0)) / busiest)}%` }} /><span /></span>, wideOnly: true },
-    { key: "revisions", label: "Revisions", width: "minmax(80px, 1fr)", by: (s) => s.revisions?.length ?? 0, cell: (s) => <span className="clip dim">{(s.revisions ?? []).map((r) => r.revision).slice(0, 6).join(", ")}</span>, wideOnly: true },
-    { key: "flags", label: "Flags", width: "110px", by: (s) => Object.values(s.flags ?? {}).reduce((a, b) => a + b, 0), cell: (s) => Object.entries(s.flags ?? {}).sort((a, b) => b[1] - a[1]).slice(0, 2).map(([f]) => <Flags key={f} text={f} />), wideOnly: true },
-    { key: "last", label: "Last seen", width: "92px", right: true, by: (s) => s.last, cell: (s) => <span className="dim">{ago(s.last, Date.now() * 1000)}</span>, wideOnly: true },
+    { key: "trend", label: "Requests over time", width: "128px", cell: (s) => <Spark values={s.series.requests} label={`Requests of ${s.service} over time`} />, spare: 3 },
+    { key: "impact", label: "Impact", title: "Requests times p95", width: "minmax(60px, 1fr)", by: (s) => s.requests * (s.p95 || 0), cell: (s) => <span className="bar-cell"><span className="bar" style={{ width: `${Math.max(1, (100 * s.requests * (s.p95 || 0)) / busiest)}%` }} /><span /></span>, spare: 3 },
+    { key: "revisions", label: "Revisions", width: "minmax(80px, 1fr)", by: (s) => s.revisions?.length ?? 0, cell: (s) => <span className="clip dim">{(s.revisions ?? []).map((r) => r.revision).slice(0, 6).join(", ")}</span>, spare: 3 },
+    { key: "flags", label: "Flags", width: "110px", by: (s) => Object.values(s.flags ?? {}).reduce((a, b) => a + b, 0), cell: (s) => Object.entries(s.flags ?? {}).sort((a, b) => b[1] - a[1]).slice(0, 2).map(([f]) => <Flags key={f} text={f} />), spare: 3 },
+    { key: "last", label: "Last seen", width: "92px", right: true, by: (s) => s.last, cell: (s) => <span className="dim">{ago(s.last, Date.now() * 1000)}</span>, spare: 3 },
   ];
   if (!data.services.length) return <NoSpans />;
   return (
@@ -103,12 +104,12 @@ function One({ data, range, kind }: { data: Answer; range: string; kind: string 
   const operations = useMemo(() => (data.operations ?? []).filter((o) => !kind || o.kind === kind), [data, kind]);
   if (!s) return <NoSpans />;
   const columns: Column<OperationRow>[] = [
-    { key: "operation", label: "Operation", width: "minmax(140px, 3fr)", by: (o) => o.operation, cell: (o) => <Link to={`search?${new URLSearchParams({ service: s.service, operation: o.operation })}&${range}`} title={o.operation}><bdi>{o.operation.slice(0, 200)}</bdi></Link> },
-    { key: "kind", label: "Kind", width: "76px", by: (o) => o.kind, cell: (o) => <span className="dim">{o.kind}</span>, wideOnly: true },
-    { key: "requests", label: "Requests", width: "84px", right: true, by: (o) => o.requests, cell: (o) => count(o.requests) },
+    { key: "operation", label: "Operation", width: "minmax(96px, 3fr)", by: (o) => o.operation, cell: (o) => <Link to={`search?${new URLSearchParams({ service: s.service, operation: o.operation })}&${range}`} title={o.operation}><bdi>{shortOperation(o.operation).slice(0, 200)}</bdi></Link> },
+    { key: "kind", label: "Kind", width: "76px", by: (o) => o.kind, cell: (o) => <span className="dim">{o.kind}</span>, spare: 3 },
+    { key: "requests", label: "Requests", width: "84px", right: true, by: (o) => o.requests, cell: (o) => count(o.requests), spare: 1 },
     { key: "errors", label: "Errors", width: "84px", right: true, by: (o) => o.errors / (o.requests || 1), cell: (o) => <ErrorShare part={o.errors} all={o.requests} /> },
     per("p50") as Column<OperationRow>, per("p95") as Column<OperationRow>, per("p99") as Column<OperationRow>, per("max") as Column<OperationRow>,
-    { key: "trend", label: "p95 over time", width: "100px", cell: (o) => <Spark values={o.series?.p95 ?? []} label="p95 over time" />, wideOnly: true },
+    { key: "trend", label: "p95 over time", width: "100px", cell: (o) => <Spark values={o.series?.p95 ?? []} label="p95 over time" />, spare: 3 },
   ];
   const times = { from: data.from, step: data.step, zone };
   return (
@@ -122,16 +123,16 @@ function One({ data, range, kind }: { data: Answer; range: string; kind: string 
         <Fig v={duration(s.p99)} l="p99" />
       </div>
       <div className="cards">
-        <section className="card">
+        <Card>
           <h2>Requests and errors</h2>
           <Lines {...times} unit={count} lines={[{ name: "requests", color: "--accent", values: s.series.requests }, { name: "errors", color: "--error", values: s.series.errors, dashed: true }]} />
-        </section>
-        <section className="card">
+        </Card>
+        <Card>
           <h2>Duration</h2>
           <Lines {...times} unit={duration} lines={[{ name: "p50", color: "--ok", values: s.series.p50 }, { name: "p95", color: "--accent", values: s.series.p95 }, { name: "p99", color: "--warn", values: s.series.p99, dashed: true }]} />
-        </section>
+        </Card>
         {s.revisions?.length ? (
-          <section className="card">
+          <Card>
             <h2>Revisions</h2>
             <table className="plain">
               <thead>
@@ -163,14 +164,14 @@ function One({ data, range, kind }: { data: Answer; range: string; kind: string 
                 ))}
               </tbody>
             </table>
-          </section>
+          </Card>
         ) : null}
-        <section className="card wide">
+        <Card wide>
           <h2>Operations</h2>
           <div style={{ height: Math.min(600, operations.length * 34 + 34) }}>
             <Table label="Operations" columns={columns} rows={sorted(operations, columns, sort)} id={(o) => o.kind + o.operation} sort={sort} onSort={(x) => setParams({ sort: x })} height={34} />
           </div>
-        </section>
+        </Card>
       </div>
     </div>
   );

@@ -3,7 +3,7 @@
 import { Checklist } from "./empty";
 import { useJson } from "./api";
 import { ago, bytes, count, exact, percent, plural } from "./format";
-import { Icon, Time, Trouble } from "./kit";
+import { Card, Icon, Time, Trouble } from "./kit";
 import type { StatusAnswer } from "./status-types";
 import { useEffect, useRef } from "react";
 
@@ -12,11 +12,14 @@ const every = 2000;
 export default function Status() {
   const { data: s, error, reload } = useJson<StatusAnswer>("status", every);
   useEffect(() => void (document.title = "Status – Spandrel"), []);
-  const before = useRef<{ at: number; accepted: number } | null>(null);
+  const before = useRef<{ at: number; accepted: number; speed: string } | null>(null);
   if (!s) return error ? <Trouble error={error} retry={reload} /> : <p className="loading">Loading…</p>;
   const last = before.current;
-  if (!last || s.now - last.at >= 1.5e6) before.current = { at: s.now, accepted: s.ingest.accepted };
-  const speed = last && s.now > last.at ? ((s.ingest.accepted - last.accepted) * 1e6) / (s.now - last.at) : 0;
+  if (!last) before.current = { at: s.now, accepted: s.ingest.accepted, speed: "–" }; // not known yet
+  else if (s.now - last.at >= 1.5e6) {
+    const speed = (Math.max(0, s.ingest.accepted - last.accepted) * 1e6) / (s.now - last.at);
+    before.current = { at: s.now, accepted: s.ingest.accepted, speed: speed >= 10 ? count(Math.round(speed)) : speed.toFixed(1) };
+  }
   const { ingest: i, store: st } = s;
   const empty = !st.newest && !st.spans;
   return (
@@ -28,16 +31,16 @@ export default function Status() {
       </p>
       <div className="cards">
         {empty && (
-          <section className="card wide">
+          <Card wide>
             <h2>Nothing has been stored yet</h2>
             <Checklist status={s} />
-          </section>
+          </Card>
         )}
-        <section className="card">
+        <Card>
           <h2>Spans</h2>
           <div className="figures">
             <Figure value={exact(i.accepted)} label="stored since the start" />
-            <Figure value={speed >= 10 ? count(Math.round(speed)) : speed.toFixed(1)} label="a second" />
+            <Figure value={before.current!.speed} label="a second" />
             <Figure value={exact(i.rejected)} label="rejected" bad={i.rejected > 0} />
             <Figure value={exact(i.failed)} label="could not be stored" bad={i.failed > 0} />
           </div>
@@ -45,8 +48,8 @@ export default function Status() {
           <Reasons title="Rejected spans" rows={(i.rejections ?? []).map((r) => [`${r.reason}${r.format ? ` (${r.format})` : ""}`, r.spans])} />
           <Reasons title="Not stored" rows={(i.failures ?? []).map((r) => [r.reason, r.spans])} />
           <Reasons title="Refused requests" rows={(i.requests ?? []).map((r) => [r.reason, r.requests])} />
-        </section>
-        <section className="card">
+        </Card>
+        <Card>
           <h2>Store</h2>
           <div className="figures">
             {st.bytes !== undefined && <Figure value={bytes(st.bytes)} label={st.maxBytes ? `of ${bytes(st.maxBytes)}` : "on disk"} />}
@@ -68,8 +71,8 @@ export default function Status() {
               {st.newest ? <Line k="Newest span"><Time at={st.newest} long fraction={0} /></Line> : null}
             </tbody>
           </table>
-        </section>
-        <section className="card">
+        </Card>
+        <Card>
           <h2>Listeners</h2>
           <table className="plain">
             <thead>
@@ -92,8 +95,8 @@ export default function Status() {
               ))}
             </tbody>
           </table>
-        </section>
-        <section className="card">
+        </Card>
+        <Card>
           <h2>Who sends</h2>
           {i.services?.length ? (
             <table className="plain">
@@ -120,9 +123,9 @@ export default function Status() {
             <p className="dim">Nobody so far.</p>
           )}
           {(i.services?.length ?? 0) > 50 && <p className="dim">and {count(i.services!.length - 50)} more</p>}
-        </section>
+        </Card>
         {i.misdirected?.length ? (
-          <section className="card wide">
+          <Card wide>
             <h2>
               <Icon name="error" /> Posts to the wrong place
             </h2>
@@ -149,10 +152,10 @@ export default function Status() {
                 ))}
               </tbody>
             </table>
-          </section>
+          </Card>
         ) : null}
         {st.partitions?.length ? (
-          <section className="card wide">
+          <Card wide>
             <h2>Partitions of the store</h2>
             <table className="plain">
               <thead>
@@ -180,7 +183,7 @@ export default function Status() {
                 ))}
               </tbody>
             </table>
-          </section>
+          </Card>
         ) : null}
       </div>
     </div>

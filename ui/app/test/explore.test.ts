@@ -192,6 +192,47 @@ test("18: dragging over the chart keeps just the traces within", async () => {
   expect(await found()).toBe(1 + api.filter((t) => t.start >= x0 && t.start <= x1 && t.duration >= y0 && t.duration <= y1).length);
 });
 
+test("18: a click on a dot opens its trace; a cell of the heat map and a bar hold as many traces as their rows", async () => {
+  await open("/search?limit=200&service=productpage.default");
+  await rows().first().waitFor();
+  const chart = page.locator(".chart canvas"), tip = page.locator(".chart .tip strong");
+  const found = () => page.locator(".traces").getAttribute("aria-rowcount").then((n) => Number(n) - 1);
+  /** Goes over the chart until something answers. */
+  const look = async (want: RegExp) => {
+    const box = (await chart.boundingBox())!;
+    for (let x = box.x + 60; x < box.x + box.width - 12; x += 10)
+      for (let y = box.y + box.height - 30; y > box.y + 12; y -= 10) {
+        await page.mouse.move(x, y);
+        if ((await tip.count()) && want.test((await tip.textContent())!)) return { x, y, text: (await tip.textContent())! };
+      }
+    throw new Error("nothing is on the chart");
+  };
+  for (const name of ["Heat map", "Histogram"]) {
+    await page.getByRole("tab", { name }).click();
+    const at = await look(/traces$/);
+    await page.mouse.click(at.x, at.y);
+    await expect.poll(() => params().has("sel")).toBe(true);
+    expect(`${await found()} traces`, name).toBe(at.text);
+    await page.getByRole("button", { name: /^selection/ }).click();
+  }
+  // a range of durations by dragging over the histogram
+  const all = await found(), box = (await chart.boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 10, box.y + 60, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(() => params().has("sel")).toBe(true);
+  const [, , y0, y1] = params().get("sel")!.split(",").map(Number) as [number, number, number, number];
+  const api = ((await (await fetch(`${server.url}/api/ui/v1/search?limit=200&service=productpage.default&start=${params().get("start")}&end=${params().get("end")}`)).json()) as { traces: { duration: number }[] }).traces;
+  expect(await found()).toBe(api.filter((t) => t.duration >= y0 && t.duration <= y1).length);
+  expect(await found()).toBeLessThan(all);
+  await page.getByRole("button", { name: /^selection/ }).click();
+  await page.getByRole("tab", { name: "Scatter" }).click();
+  const dot = await look(/./);
+  await page.mouse.click(dot.x, dot.y);
+  await page.locator(".grid .row").first().waitFor();
+});
+
 test("21: 1,500 results keep few rows in the document", async () => {
   for (let i = 100; i < 1500; i += 50) await server.zipkin(Array.from({ length: 50 }, (_, k) => synthetic(2, i + k).spans).flat());
   await open("/search?limit=1500");
@@ -207,6 +248,21 @@ test("22: with Live on, a posted span is there within two seconds", async () => 
   await page.waitForTimeout(500);
   await server.zipkin([{ traceId: "00000000000000000000000000abcdef", id: "00000000000000ff", name: "now", timestamp: Date.now() * 1000, duration: 5000, localEndpoint: { serviceName: "late" } }]);
   await page.locator('a[href*="abcdef"]').waitFor({ timeout: 2000 });
+});
+
+test("22: what comes too fast to be shown is counted", async () => {
+  await open("/search?live=1&service=productpage.default");
+  await rows().first().waitFor();
+  let told = false;
+  await page.route("**/api/ui/v1/tail?**", async (r) => {
+    const answer = await r.fetch();
+    const body = (await answer.json()) as object;
+    await r.fulfill({ response: answer, json: { ...body, dropped: told ? 0 : 1234 } });
+    told = true;
+  });
+  await server.zipkin([made(0x22000, "productpage.default", { timestamp: Date.now() * 1000 })]); // ends the question that is under way
+  await page.getByText("1,234 not shown: too many at once").waitFor();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
 });
 
 test("24: a trace id in any form opens the trace; an unknown one says so", async () => {
@@ -225,10 +281,66 @@ test("24: a trace id in any form opens the trace; an unknown one says so", async
   await page.getByText("There is no trace id in this.").waitFor();
 });
 
+test("26: chosen traces are downloaded, and opened again are the same ones", async () => {
+  await open("/search?service=productpage.default&limit=20");
+  await rows().first().waitFor();
+  const ids = (await shownIDs()).slice(0, 3);
+  for (let i = 0; i < 3; i++) await rows().nth(i).getByRole("checkbox").check();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
+  expect(file.suggestedFilename()).toBe("traces.json");
+  const path = await file.path();
+  await page.goto(server.url + "/upload");
+  await page.locator('input[type="file"]').setInputFiles(path);
+  await page.getByText("3 traces open").waitFor();
+  expect((await page.locator(".traces .tbody [role=row]").evaluateAll((rs) => rs.map((r) => r.getAttribute("data-id")))).sort()).toEqual(ids.sort());
+});
+
+test("12: links of Zipkin Lens land on the page that shows the same", async () => {
+  const s = spans[0]!, end = Math.round(Date.now() / 1000) * 1000;
+  await open(`/zipkin/?serviceName=productpage.default&lookback=15m&endTs=${end}&annotationQuery=${encodeURIComponent("error and http.method=GET")}&limit=7`);
+  await rows().first().waitFor();
+  expect(new URL(page.url()).pathname).toBe("/search");
+  expect(["service", "q", "limit", "end", "start"].map((k) => params().get(k))).toEqual(["productpage.default", "error http.method=GET", "7", String(end * 1000), String((end - 900_000) * 1000)]);
+  await page.goto(`${server.url}/zipkin/traces/${s.traceId}`);
+  await page.locator(".grid .row").first().waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/trace/${s.traceId}`);
+  await page.goto(`${server.url}/zipkin/dependency?startTime=${end - 3_600_000}&endTime=${end}`);
+  await page.locator(".node").first().waitFor();
+  expect(new URL(page.url()).pathname).toBe("/dependencies");
+});
+
+test("10, 53: embedded in a page of the same origin; the theme of a link is not kept", async () => {
+  ({ page, problems } = await openPage(browser, server));
+  await page.route("**/console", (r) => r.fulfill({ contentType: "text/html", body: `<iframe width=900 height=600 src="/trace/${spans[0]!.traceId}?uiEmbed=v0&uiTheme=dark"></iframe>` }));
+  await page.goto(server.url + "/console");
+  const frame = page.frameLocator("iframe");
+  await frame.locator(".grid .row").first().waitFor();
+  expect(await frame.locator("header.top").count()).toBe(0);
+  expect(await frame.locator("html").getAttribute("data-theme")).toBe("dark");
+  expect(await page.evaluate(() => Object.keys(localStorage).filter((k) => /theme/.test(k)))).toEqual([]);
+});
+
+test("17: a link of somebody else's view changes no preference", async () => {
+  await open("/search");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: "Local" }).click();
+  const kept = () => page.evaluate(() => JSON.stringify(Object.entries(localStorage).sort()));
+  const before = await kept();
+  await page.goto(`${server.url}/search?service=productpage.default&sort=spans&chart=heat&cols=http.url&limit=50&facet=outcome:with%20errors&uiTheme=dark&live=1`);
+  await rows().first().waitFor();
+  expect(await kept()).toBe(before);
+  expect(await page.getByRole("tab", { name: "Heat map" }).getAttribute("aria-selected")).toBe("true");
+});
+
 test("27: nothing found offers what would find something", async () => {
   await open("/search?service=productpage.default&q=" + encodeURIComponent("my_tag_header=nobody"));
   await page.getByRole("button", { name: "Remove the conditions" }).click();
   await rows().first().waitFor();
+  await page.goto(`${server.url}/search?service=nobody.nowhere`); // as Kiali links to a service that sends nothing
+  await page.getByText("No trace of nobody.nowhere is stored in this range").waitFor();
+  await page.getByRole("button", { name: "Search all services" }).click();
+  await rows().first().waitFor();
+  expect(params().has("service")).toBe(false);
 });
 
 test("59: when the server is gone the page says so and keeps what it shows", async () => {
@@ -242,6 +354,40 @@ test("59: when the server is gone the page says so and keeps what it shows", asy
   await page.getByRole("button", { name: "Try again" }).click();
   await expect.poll(() => page.getByText("The server does not answer.").count()).toBe(0);
   problems.splice(0); // the broken requests, logged by the browser
+});
+
+test("59: what the server says of a question is shown", async () => {
+  await open("/search?service=productpage.default");
+  await rows().first().waitFor();
+  for (const [status, code] of [[400, "invalid"], [413, "too_large"], [429, "busy"], [500, "internal"]] as const) {
+    await page.route("**/api/ui/v1/search**", (r) => r.fulfill({ status, contentType: "application/json", body: JSON.stringify({ error: { code, message: `this is what ${status} says` } }) }));
+    await page.getByRole("button", { name: "Find", exact: true }).click();
+    await page.getByText(`this is what ${status} says`).waitFor();
+    expect(await rows().count()).toBeGreaterThan(0);
+    await page.unroute("**/api/ui/v1/search**");
+  }
+  problems.splice(0); // the answers, logged by the browser
+});
+
+test("60: a full storage and another tab harm nothing", async () => {
+  ({ page, problems } = await openPage(browser, server));
+  await page.addInitScript(() => (Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); }));
+  await page.goto(server.url + "/search");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: /theme/ }).click();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+  await page.locator(".traces .tbody a").first().click();
+  await page.locator(".grid .row").first().waitFor();
+  await page.context().close();
+  // two tabs, each with its own choice: what is stored is one of the two, whole
+  await open("/search");
+  const other = await page.context().newPage();
+  await other.goto(server.url + "/search");
+  await page.getByRole("button", { name: "Local" }).click();
+  await other.getByRole("button", { name: /theme/ }).click();
+  await page.reload();
+  await page.getByRole("button", { name: "UTC" }).waitFor();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
 });
 
 test("60: it works when storage is blocked", async () => {

@@ -135,6 +135,20 @@ describe("44 and the click paths of the table", () => {
     await expect.poll(() => page.locator(".table").textContent()).toContain("reviews v2");
     expect(await page.getByRole("columnheader", { name: "p95" }).count()).toBe(1);
   });
+  test("42: groups are divided by a second tag", async () => {
+    await open(`/trace/${id}?view=stats`);
+    const then = page.getByLabel("then by");
+    await then.fill("http.method");
+    await then.press("Enter");
+    const want = new Map<string, number>();
+    for (const s of whole) {
+      const key = `${(s.localEndpoint as { serviceName: string }).serviceName} · ${tag(s, "http.method") || "(none)"}`;
+      want.set(key, (want.get(key) ?? 0) + 1);
+    }
+    const got = () => page.locator(".table .tbody [role=row]").evaluateAll((rs) => Object.fromEntries(rs.map((r) => [r.children[0]!.textContent, Number(r.children[1]!.textContent)])));
+    await expect.poll(got).toEqual(Object.fromEntries(want));
+    await expect.poll(() => params().get("then")).toBe("http.method");
+  });
   test("several words in find mean and, and the view is in the link", async () => {
     await open(`/trace/${dead.traceId}`);
     await page.keyboard.press("Control+b");
@@ -195,6 +209,71 @@ test("31: dragging on the minimap, keys and the address agree", async () => {
   await expect.poll(() => params().get("zoom")).toBeNull();
 });
 
+test("31: the ruler, the wheel and the address agree; no less than 1 µs", async () => {
+  await open(`/trace/${big.id}?zoom=2000000-4000000`);
+  const zoom = () => params().get("zoom")?.split("-").map(Number) as [number, number];
+  const ruler = (await page.locator(".ruler").boundingBox())!;
+  const near = (got: number, want: number, width: number) => expect(Math.abs(got - want), `${got} for ${want}`).toBeLessThan((2 * width) / ruler.width); // a pixel, and its rounding
+  await page.mouse.move(ruler.x + ruler.width * 0.25, ruler.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(ruler.x + ruler.width * 0.75, ruler.y + 10, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(() => zoom()[0]).toBeGreaterThan(2_000_000);
+  near(zoom()[0], 2_500_000, 2_000_000);
+  near(zoom()[1], 3_500_000, 2_000_000);
+  const box = (await grid().boundingBox())!;
+  await page.mouse.move(ruler.x + ruler.width * 0.5, box.y + 100);
+  await page.keyboard.down("Control");
+  await page.mouse.wheel(0, -100);
+  await page.keyboard.up("Control");
+  await expect.poll(() => zoom()[1] - zoom()[0]).toBeLessThan(900_000);
+  near((zoom()[0] + zoom()[1]) / 2, 3_000_000, 1_000_000); // what is under the pointer stays
+  await page.locator(".ruler").dblclick();
+  await expect.poll(() => params().has("zoom")).toBe(false);
+  await page.goto(`${server.url}/trace/${big.id}?zoom=3000000.25-3000000.5`);
+  await rows().first().waitFor();
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(() => zoom()[1] - zoom()[0]).toBe(1);
+  await page.keyboard.press("0");
+  await expect.poll(() => params().has("zoom")).toBe(false);
+});
+
+test("51: search, trace, error, link and comparison by keyboard alone", async () => {
+  ({ page, problems } = await openPage(browser, server, { permissions: ["clipboard-read", "clipboard-write"] }));
+  await page.goto(`${server.url}/search?service=productpage.default&q=error&limit=50`);
+  await page.locator(".traces .tbody [role=row]").first().waitFor();
+  const focus = () => page.evaluate(() => {
+    const e = document.activeElement!;
+    const c = getComputedStyle(e), row = e.closest("[role=row]");
+    return c.outlineStyle !== "none" || (row !== null && getComputedStyle(row).boxShadow !== "none") || e.matches(".grid");
+  });
+  await page.keyboard.press("j");
+  expect(await focus()).toBe(true);
+  await page.keyboard.press("Enter");
+  await page.locator(".error-jump").waitFor();
+  await page.keyboard.press("e");
+  await page.locator(".row.selected.wrong").waitFor();
+  await expect.poll(() => params().has("span")).toBe(true);
+  await page.keyboard.press("y");
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  await page.keyboard.press("Escape"); // and the details
+  await page.getByRole("link", { name: "Compare" }).focus();
+  await page.keyboard.press("Enter");
+  const choice = page.getByRole("table", { name: "Traces to compare with" }).locator(".tbody button").first();
+  await choice.waitFor();
+  for (let i = 0; i < 40 && !(await choice.evaluate((e) => e === document.activeElement)); i++) {
+    await page.keyboard.press("Tab");
+    expect(await focus(), await page.evaluate(() => document.activeElement!.outerHTML.slice(0, 200))).toBe(true);
+  }
+  await page.keyboard.press("Enter");
+  await page.locator(".table .tr.open").first().waitFor();
+  expect(page.url()).toMatch(/\/trace\/[0-9a-f]+\.\.\.[0-9a-f]+/);
+});
+
 test("32: ? lists the keys; s and w scroll; esc closes", async () => {
   await open(`/trace/${big.id}`);
   await page.keyboard.press("?");
@@ -206,15 +285,28 @@ test("32: ? lists the keys; s and w scroll; esc closes", async () => {
   expect(await grid().evaluate((e) => e.scrollTop)).toBe(0);
 });
 
-test("34: only errors keeps what leads to them, and says how many rows", async () => {
+test("34: only errors keeps what leads to them, says how many rows, and shows what is left out where one asks for it", async () => {
   await open(`/trace/${big.id}`);
+  const kept = new Set<string | undefined>();
+  const by = new Map(big.spans.map((s) => [s.id, s]));
+  for (const s of big.spans) if (tag(s, "error") === "true") for (let at: typeof s | undefined = s; at; at = by.get(at.parentId as string)) kept.add(at.id);
   await page.getByRole("button", { name: "Only errors" }).click();
-  const n = await count();
-  expect(n).toBeGreaterThan(10);
-  expect(n).toBeLessThan(100);
-  expect(await page.locator(".filter-bar .found").last().textContent()).toBe(`${n} rows shown`);
+  await expect.poll(() => page.locator(".filter-bar .found").last().textContent()).toBe(`${kept.size} rows shown`);
+  const leftOut = page.locator(".row.left-out:not([hidden])");
+  const before = await count();
+  const below = (id: string): number => big.spans.reduce((n, s) => n + (s.parentId === id ? 1 + below(s.id) : 0), 0);
+  const [, second] = (await leftOut.first().innerText()).match(/^([\d,]+) spans hidden$/)!;
+  const parents = [big.spans[0]!.id, ...big.spans.filter((s) => kept.has(s.id)).map((s) => s.id)];
+  const sums = parents.map((p) => big.spans.filter((s) => s.parentId === p && !kept.has(s.id)).reduce((n, s) => n + 1 + below(s.id), 0));
+  expect(sums).toContain(Number(second!.replace(",", "")));
+  await leftOut.first().click();
+  expect(await leftOut.first().getAttribute("aria-expanded")).toBe("true");
+  expect(await count()).toBe(before + Number(second!.replace(",", "")));
+  await leftOut.first().click();
+  expect(await count()).toBe(before);
   await page.getByRole("button", { name: /Show all/ }).click();
   expect(await count()).toBe(10_000);
+  expect(await leftOut.count()).toBe(0);
 });
 
 test("39: late spans are offered and merged without losing the place", async () => {
@@ -401,8 +493,21 @@ test("9, 43: comparing names what changed, in words, with durations", async () =
   await page.goto(`${server.url}/trace/${id}...${id}`);
   await expect.poll(() => page.locator(".result-bar").textContent()).toContain("0 added, 0 removed");
   expect(await page.locator(".diff.slower, .diff.faster").count()).toBe(0);
-  await page.goto(`${server.url}/trace/...${id}`);
-  await page.getByText("Choose two traces").waitFor();
+  // with one trace: those chosen with it, else those like it
+  const candidates = page.getByRole("table", { name: "Traces to compare with" });
+  const links = candidates.locator(".tbody [role=row]");
+  await page.goto(`${server.url}/trace/...${id}?cohort=${id}&cohort=${other[0]!.traceId}`);
+  await links.first().waitFor();
+  expect(await links.evaluateAll((rs) => rs.map((r) => r.getAttribute("data-id")))).toEqual([other[0]!.traceId]);
+  await page.goto(`${server.url}/trace/${id}...`);
+  await expect.poll(() => links.count()).toBeGreaterThan(3);
+  expect(await violations(page)).toEqual([]);
+  const first = await links.first().getAttribute("data-id");
+  await links.first().getByRole("button").press("Enter");
+  await expect.poll(() => page.url()).toContain(`/trace/${id}...${first}`);
+  await page.locator(".table .tr.open").first().waitFor();
+  await page.goto(`${server.url}/trace/...`);
+  await page.getByText("Choose a trace").waitFor();
 });
 
 test("29: after short scrolls, down and up, the rows in the document are those on the screen, in order", async () => {
@@ -457,11 +562,53 @@ describe("11: Jaeger's svcFilter", () => {
     const below = (x: string): string[] => [x, ...whole.filter((s) => s.parentId === x).flatMap((s) => below(s.id))];
     const gone = new Set(whole.filter((s) => (s.localEndpoint as { serviceName: string }).serviceName === hidden).flatMap((s) => below(s.id)));
     expect(gone.size).toBeGreaterThan(1);
-    expect(await count()).toBe(whole.length - gone.size);
+    expect(await count()).toBe(whole.length - gone.size + 1); // one row stands for them
     expect((await shownServices()).join()).not.toMatch(/^reviews/);
+    const leftOut = page.locator(".row.left-out:not([hidden])");
+    const failed = whole.filter((s) => gone.has(s.id) && tag(s, "error") === "true").length;
+    expect(await leftOut.locator(".what").innerText()).toBe(`${gone.size} spans hidden${failed ? `, ${failed} errors` : ""}`);
+    expect(await violations(page)).toEqual([]);
     expect(await page.locator(".filter-bar").textContent()).toContain(`${gone.size} spans hidden`);
     await page.waitForTimeout(500);
     expect(params().get("svcFilter")).toBe(filter);
+  });
+  test("what is hidden is not in the overview either; one click on its row shows it there, and the next error passes it over", async () => {
+    await open(`/trace/${id}?fold=none`);
+    const colours = () => page.locator(".minimap canvas").evaluate((c: HTMLCanvasElement) => {
+      const g = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true })!;
+      g.drawImage(c, 0, 0);
+      const d = g.getImageData(0, 0, c.width, c.height).data, seen = new Set<string>();
+      for (let i = 0; i < d.length; i += 4) if (d[i + 3] === 255) seen.add(`rgb(${d[i]}, ${d[i + 1]}, ${d[i + 2]})`);
+      return [...seen];
+    });
+    const colour = await rows().filter({ hasText: /^reviews/ }).first().locator(".swatch").evaluate((e) => getComputedStyle(e).backgroundColor);
+    await expect.poll(colours).toContain(colour);
+    await page.goto(`${server.url}/trace/${id}?fold=none&svcFilter=${filter}`);
+    await page.locator(".row.left-out").first().waitFor();
+    await expect.poll(async () => (await colours()).length).toBeGreaterThan(2);
+    expect(await colours()).not.toContain(colour);
+    await page.locator(".row.left-out").first().click();
+    await expect.poll(colours).toContain(colour);
+    expect((await shownServices()).join()).toMatch(/,reviews/);
+  });
+  test("33: the next error passes over services that are hidden; the count says so, and a click finds them all the same", async () => {
+    const t0 = Date.now() * 1000 - 60e6, traceId = "33".padStart(32, "0");
+    const span = (n: number, parent: number, service: string, error: boolean) => ({ traceId, id: n.toString(16).padStart(16, "0"), ...(parent ? { parentId: parent.toString(16).padStart(16, "0") } : {}), name: `op ${n}`, timestamp: t0 + n, duration: 1000 - n, localEndpoint: { serviceName: service }, tags: error ? { error: "true" } : {} });
+    await server.zipkin([span(1, 0, "front", false), span(2, 1, "noisy", true), span(3, 1, "shop", true), span(4, 2, "noisy", true)]);
+    const some = ["front", "noisy", "shop"];
+    await open(`/trace/${traceId}?svcFilter=${checksum(some)}.5`); // all but noisy
+    const errors = page.locator(".error-jump");
+    expect((await errors.innerText()).replace(/\s+/g, " ").trim()).toBe("1 error + 2 hidden");
+    for (let i = 0; i < 2; i++) {
+      await page.keyboard.press("e");
+      await expect.poll(() => params().get("span")).toBe("0000000000000003");
+    }
+    await page.goto(`${server.url}/trace/${traceId}?svcFilter=${checksum(some)}.1`);
+    await rows().first().waitFor();
+    expect((await errors.innerText()).replace(/\s+/g, " ").trim()).toBe("3 errors hidden");
+    await errors.getByRole("button").first().click();
+    await page.locator(".row.selected.wrong").waitFor();
+    expect(params().get("svcFilter")).toBe(`${checksum(some)}.1`);
   });
   test("one made for other services shows all and leaves the address", async () => {
     await open(`/trace/${id}?fold=none&uiFind=${whole[0]!.id}&svcFilter=ffff.1`);
@@ -500,7 +647,7 @@ describe("11: Jaeger's svcFilter", () => {
 });
 
 describe("tags as columns of the rows (complaint 10)", () => {
-  const cells = (i: number) => page.locator(".row:not([hidden])").evaluateAll((rs, k) => rs.map((r) => r.querySelectorAll(".column")[k]?.textContent ?? null), i);
+  const cells = (i: number) => page.locator(".row:not([hidden]):not(.left-out)").evaluateAll((rs, k) => rs.map((r) => r.querySelectorAll(".column")[k]?.textContent ?? null), i);
 
   test("are chosen with completion, stand in closed rows, and come back from the address", async () => {
     ({ page, problems } = await openPage(browser, server));
@@ -576,7 +723,7 @@ describe("tags as columns of the rows (complaint 10)", () => {
     await page.keyboard.press("Shift+R");
     await expect.poll(() => params().has("root")).toBe(false);
     const gone = whole.filter((s) => service(s) === "details.default").length;
-    expect(await count()).toBe(whole.length - gone);
+    expect(await count()).toBe(whole.length - gone + 1);
     expect([params().get("svcFilter"), await page.locator(".ruler-title.column").count()]).toEqual([filter, 2]);
   });
   test("late spans have them too, and those chosen meanwhile stay", async () => {

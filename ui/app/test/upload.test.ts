@@ -82,6 +82,33 @@ describe("26: a trace that was downloaded is shown as the store shows it", () =>
         for (const s of stored) expect(shown(mine.find((m) => m.view === s.view)!, form), `${form} of ${id}, span ${s.view}`).toEqual(shown(s, form));
       }
     });
+  test("40: clocks are adjusted as the server does it", async () => {
+    const t0 = Date.now() * 1000 - 70e6, off: Record<string, number> = { "10.1.0.1": 0, "10.1.0.2": 3e6, "10.1.0.3": -2e6, "": 500 };
+    const hosts = Object.keys(off);
+    const skewed = Array.from({ length: 200 }, (_, i) => { // a tree whose hosts' clocks differ; some spans outlast their parents
+      const ipv4 = hosts[(i * 7 + (i >> 3)) % 4]!;
+      return { traceId: "40".padStart(32, "0"), id: (i + 1).toString(16).padStart(16, "0"), ...(i && { parentId: (((i - 1) >> 1) + 1).toString(16).padStart(16, "0") }), name: `op ${i}`, kind: i % 2 ? "SERVER" : "CLIENT", timestamp: t0 + off[ipv4]! + i * 31, duration: 100_000 - i * 300 + (i % 9 ? 0 : 70_001), localEndpoint: { serviceName: `s${i % 5}`, ...(ipv4 && { ipv4 }) } };
+    });
+    const other = await startServer("", ["--query.max-clock-skew-adjustment=1000h"]);
+    try {
+      for (const s of [bookinfo, shared, torn, odd, skewed]) await other.zipkin(s);
+      let moved = 0;
+      for (const id of [...traces.filter((t) => t !== made.id), skewed[0]!.traceId]) {
+        const want = decode(await fetch(`${other.url}/api/ui/v1/traces/${id}/skeleton`).then((r) => r.arrayBuffer()));
+        for (const form of ["jaeger unadjusted", "zipkin", "otlp"] as const) {
+          const files = new Files();
+          files.open([{ name: "trace.json", text: await fetch(other.url + forms[form].replace("ID", id)).then((r) => r.text()) }]);
+          const got = files.skeleton(want.id);
+          const by = (t: Skeleton) => Array.from({ length: t.n }, (_, r) => [hex(t.views[r]!), t.shift?.[r] ?? 0]);
+          expect(by(got), `${form} of ${id}`).toEqual(by(want));
+          moved += by(got).filter(([, us]) => us).length;
+        }
+      }
+      expect(moved).toBeGreaterThan(300);
+    } finally {
+      await other.stop();
+    }
+  });
   test("the search of a file finds what the server's finds", async () => {
     for (const id of [bookinfo.find((s) => (s.tags as Record<string, string>).response_flags === "URX,UF")!.traceId, made.id, "0000000000000abc"]) {
       const files = new Files();
@@ -180,7 +207,7 @@ describe("25: in the page", () => {
   test("tags of a file's trace are columns, by what is in the file alone, also of a part of it and with hidden services", async () => {
     const t = whole, id = t[0]!.traceId;
     const tag = (s: (typeof t)[number], k: string) => (s.tags as Record<string, string>)[k] ?? "";
-    const cells = () => page.locator(".row:not([hidden])").evaluateAll((rs) => rs.map((r) => r.querySelector(".column")?.textContent ?? null));
+    const cells = () => page.locator(".row:not([hidden]):not(.left-out)").evaluateAll((rs) => rs.map((r) => r.querySelector(".column")?.textContent ?? null));
     const params = () => new URL(page.url()).searchParams;
     await open("/upload");
     await choose(file("one.json", JSON.stringify(t)));
@@ -252,6 +279,27 @@ describe("25: in the page", () => {
     rmSync(dir, { recursive: true });
     await choose(file("still works.json", JSON.stringify(whole)));
     await page.waitForURL(`**/upload/${whole[0]!.traceId}`);
+  });
+
+  test("35: an expression that would never end is given up, and what is open stays open", async () => {
+    const endless = { traceId: "35", id: "1", name: "one", timestamp: Date.now() * 1000, duration: 5000, localEndpoint: { serviceName: "s" }, tags: { k: `${"a".repeat(60)}!` } };
+    await open("/upload");
+    await choose(file("many.json", JSON.stringify(odd)));
+    await page.locator(".grid .row").first().waitFor();
+    await page.getByRole("link", { name: "Back to the files" }).click();
+    await choose(file("endless.json", JSON.stringify([endless])));
+    await page.locator(".grid .row").first().waitFor();
+    const find = page.getByRole("combobox", { name: "Find in this trace" });
+    await find.fill("k~^(a+)+$");
+    await find.press("Enter");
+    await page.locator(".row").first().click(); // waits for its turn, and has it
+    await page.locator(".detail table.tags").first().waitFor({ timeout: 20_000 });
+    await page.locator("#find-wrong").waitFor();
+    expect(await page.locator("#find-wrong").textContent()).toBe("this takes longer than 5 seconds to find: a simpler expression may not");
+    await find.fill("k~^a+!$");
+    await expect.poll(() => page.locator(".found").first().textContent()).toMatch(/1 match$|1 of 1 match$/);
+    await page.getByRole("link", { name: "Back to the files" }).click();
+    await page.getByText("2 traces open").waitFor();
   });
 
   test("a large file is read while the page goes on", async () => {

@@ -1,12 +1,13 @@
 // Duration over time of the traces found: dots, a heat map, or a histogram of
-// durations. Dragging chooses a box; a click on a dot opens its trace.
+// durations. Dragging chooses a box, or durations of the histogram; a click on a
+// dot opens its trace, one on a cell or a bar chooses what it stands for.
 import { useMemo, useRef, useState } from "react";
 import type { Summary } from "../api";
-import { clock, count, duration } from "../format";
+import { clock, count, duration, plural } from "../format";
 import { Canvas } from "../kit";
 import { useZone } from "../prefs";
 import { token } from "../theme-colors";
-import { rootName } from "./facets";
+import { refine, rootName } from "./facets";
 import type { Brush } from "./state";
 
 export type ChartKind = "scatter" | "heat" | "hist";
@@ -32,9 +33,11 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
   const s = useMemo(() => scales(traces), [traces]);
   const size = useRef({ w: 1, h: 1 });
   const [drag, setDrag] = useState<{ x0: number; y0: number; x1: number; y1: number } | null>(null);
-  const [hover, setHover] = useState<{ t: Summary; x: number; y: number } | null>(null);
+  const [hover, setHover] = useState<{ title: string; text: string; x: number; y: number } | null>(null);
   const X = (t: number) => left + ((t - s.x0) / (s.x1 - s.x0)) * (size.current.w - left - right);
   const Y = (d: number) => size.current.h - bottom - ((Math.log10(Math.max(1, d)) - s.l0) / (s.l1 - s.l0)) * (size.current.h - topPad - bottom);
+  const D = (d: number) => left + ((Math.log10(Math.max(1, d)) - s.l0) / (s.l1 - s.l0)) * (size.current.w - left - right); // of the histogram
+  const atD = (x: number) => 10 ** (s.l0 + ((x - left) / (size.current.w - left - right)) * (s.l1 - s.l0));
   const atX = (x: number) => s.x0 + ((x - left) / (size.current.w - left - right)) * (s.x1 - s.x0);
   const atY = (y: number) => 10 ** (s.l0 + ((size.current.h - bottom - y) / (size.current.h - topPad - bottom)) * (s.l1 - s.l0));
 
@@ -45,7 +48,12 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
     g.strokeStyle = token("--line");
     g.lineWidth = 1;
     g.textBaseline = "middle";
-    if (kind === "hist") return histogram(g, traces, s, w, h);
+    if (kind === "hist") {
+      histogram(g, traces, s, w, h);
+      if (brush) box(g, Math.max(left, D(brush.y0)), topPad, Math.min(w - right, D(brush.y1)), h - bottom);
+      if (drag) box(g, drag.x0, topPad, drag.x1, h - bottom);
+      return;
+    }
     g.textAlign = "right";
     for (const d of ticks(s.l0, s.l1)) {
       const y = Math.round(Y(d)) + 0.5;
@@ -81,6 +89,27 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
     }
     return best;
   };
+  /** What the cell or the bar at a place stands for; null: there is none, or nothing in it. */
+  const under = (x: number, y: number): { b: Brush; n: number } | null => {
+    const { w, h } = size.current;
+    if (kind === "scatter" || x < left || x > w - right || y < topPad || y > h - bottom) return null;
+    let b = { ...whole, y0: 0, y1: 0 };
+    if (kind === "hist") {
+      const bw = (w - left - right) / bars(w), i = Math.floor((x - left) / bw);
+      b = between({ ...whole, y0: atD(left + i * bw), y1: atD(left + (i + 1) * bw) });
+    } else {
+      const [cw, ch] = cell(w, h), i = Math.floor((x - left) / cw), k = Math.floor((y - topPad) / ch);
+      b = between({ x0: atX(left + i * cw), x1: atX(left + (i + 1) * cw), y0: atY(topPad + (k + 1) * ch), y1: atY(topPad + k * ch) });
+    }
+    const n = refine(traces, [], b).length;
+    return n ? { b, n } : null;
+  };
+  const choose = (a: { x: number; y: number }, b: { x: number; y: number }) => {
+    const [x0, x1, y0, y1] = [Math.min(a.x, b.x), Math.max(a.x, b.x), Math.min(a.y, b.y), Math.max(a.y, b.y)];
+    if (kind === "hist") return onBrush({ ...whole, y0: atD(x0), y1: atD(x1) });
+    const thin = y1 - y0 < 8; // a sideways drag means all durations
+    onBrush({ x0: atX(x0), x1: atX(x1), y0: thin ? 0 : atY(y1), y1: thin ? 1e13 : atY(y0) });
+  };
   return (
     <div className="chart">
       <Canvas
@@ -89,7 +118,7 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
         deps={[traces, kind, brush, drag, zone]}
         draw={draw}
         onPointerDown={(e) => {
-          if (e.button || kind === "hist") return;
+          if (e.button) return;
           e.currentTarget.setPointerCapture(e.pointerId);
           const p = spot(e);
           setDrag({ x0: p.x, y0: p.y, x1: p.x, y1: p.y });
@@ -97,18 +126,18 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
         onPointerMove={(e) => {
           const p = spot(e);
           if (drag) return setDrag({ ...drag, x1: p.x, y1: p.y });
-          const t = near(p.x, p.y);
-          setHover(t && { t, x: X(t.start), y: Y(t.duration) });
+          const t = near(p.x, p.y), u = under(p.x, p.y);
+          if (t) setHover({ title: rootName(t).slice(0, 60), text: `${duration(t.duration)} · ${count(t.spans)} spans${t.errors ? ` · ${count(t.errors)} errors` : ""} · ${clock(t.start, zone, 3)}`, x: X(t.start), y: Y(t.duration) });
+          else setHover(u && { title: plural(u.n, "trace"), text: `of ${duration(u.b.y0)} to ${duration(u.b.y1)}`, ...p });
         }}
         onPointerLeave={() => setHover(null)}
         onPointerUp={(e) => {
           const p = spot(e);
-          if (drag && Math.abs(p.x - drag.x0) + Math.abs(p.y - drag.y0) > 6) {
-            const thin = Math.abs(p.y - drag.y0) < 8; // a sideways drag means all durations
-            onBrush({ x0: atX(Math.min(p.x, drag.x0)), x1: atX(Math.max(p.x, drag.x0)), y0: thin ? 0 : atY(Math.max(p.y, drag.y0)), y1: thin ? 1e13 : atY(Math.min(p.y, drag.y0)) });
-          } else if (drag) {
-            const t = near(p.x, p.y);
+          if (drag && Math.abs(p.x - drag.x0) + Math.abs(p.y - drag.y0) > 6) choose({ x: drag.x0, y: drag.y0 }, p);
+          else if (drag) {
+            const t = near(p.x, p.y), u = under(p.x, p.y);
             if (t) onOpen(t);
+            else if (u) onBrush(u.b);
             else if (brush) onBrush(null);
           }
           setDrag(null);
@@ -116,13 +145,21 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
       />
       {hover && !drag && (
         <div className="tip" style={{ left: Math.min(hover.x + 12, size.current.w - 230), top: Math.max(0, hover.y - 20) }}>
-          <strong>{rootName(hover.t).slice(0, 60)}</strong>
-          {duration(hover.t.duration)} · {count(hover.t.spans)} spans{hover.t.errors ? ` · ${count(hover.t.errors)} errors` : ""} · {clock(hover.t.start, zone, 3)}
+          <strong>{hover.title}</strong>
+          {hover.text}
         </div>
       )}
     </div>
   );
 }
+
+const whole = { x0: 0, x1: 1e16 }; // any time
+/** Whole µs from the first on and before the second, so that two neighbours share none. */
+const between = (b: Brush): Brush => ({ x0: Math.ceil(b.x0), x1: Math.ceil(b.x1) - 1, y0: Math.ceil(b.y0), y1: Math.ceil(b.y1) - 1 });
+/** Width and height of a cell of the heat map. */
+const cell = (w: number, h: number): [number, number] => [Math.max(8, (w - left - right) / 60), Math.max(8, (h - topPad - bottom) / 12)];
+/** Bars of the histogram. */
+const bars = (w: number) => Math.min(60, Math.max(10, Math.floor((w - left) / 22)));
 
 /** 1, 10, 100 … between the ends, with 2 and 5 where there is room. */
 function ticks(l0: number, l1: number): number[] {
@@ -157,7 +194,7 @@ function dots(g: CanvasRenderingContext2D, traces: Summary[], X: (n: number) => 
 }
 
 function heat(g: CanvasRenderingContext2D, traces: Summary[], X: (n: number) => number, Y: (n: number) => number, w: number, h: number) {
-  const cw = Math.max(8, (w - left - right) / 60), ch = Math.max(8, (h - topPad - bottom) / 12);
+  const [cw, ch] = cell(w, h);
   const cells = new Map<string, { n: number; bad: number; x: number; y: number }>();
   for (const t of traces) {
     const x = Math.floor((X(t.start) - left) / cw), y = Math.floor((Y(t.duration) - topPad) / ch);
@@ -181,7 +218,7 @@ function heat(g: CanvasRenderingContext2D, traces: Summary[], X: (n: number) => 
 }
 
 function histogram(g: CanvasRenderingContext2D, traces: Summary[], s: Scales, w: number, h: number) {
-  const n = Math.min(60, Math.max(10, Math.floor((w - left) / 22)));
+  const n = bars(w);
   const ok = new Array<number>(n).fill(0), bad = new Array<number>(n).fill(0);
   for (const t of traces) {
     const i = Math.min(n - 1, Math.max(0, Math.floor(((Math.log10(Math.max(1, t.duration)) - s.l0) / (s.l1 - s.l0)) * n)));

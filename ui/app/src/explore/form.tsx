@@ -1,7 +1,7 @@
 // Jaeger's search form: the same fields in the same order. A service is optional.
 import { useEffect, useState } from "react";
 import { type ApiError, useJson } from "../api";
-import { inputTime, parseDuration, parseInputTime } from "../format";
+import { count, inputTime, parseDuration, parseInputTime } from "../format";
 import { config } from "../config";
 import { LogfmtError } from "../logfmt";
 import { useZone } from "../prefs";
@@ -81,7 +81,7 @@ export function SearchForm({ search, error, onFind }: { search: Search; error?: 
     >
       <label>
         <span>
-          Service <span className="dim">{known.length || ""}</span>
+          Service {known.length > 0 && <span className="dim">({count(known.length)})</span>}
         </span>
         <select value={draft.service} onChange={(e) => put({ service: e.target.value, operation: "" })}>
           <option value="">All services</option>

@@ -8,7 +8,7 @@ import { count, duration, goDuration, percent, plural } from "../format";
 import { type Column, Flags, Icon, Link, type RowFocus, Service, sorted, Status, Table, Tabs, Time, Trouble } from "../kit";
 import { condition } from "../logfmt";
 import { splitService } from "../mesh";
-import { go, href, place, usePlace, withParams } from "../router";
+import { base, go, href, place, usePlace, withParams } from "../router";
 import { QueryInput } from "../query-input";
 import { Chart, type ChartKind } from "./chart";
 import { type Choice, countFacet, facets, readChoices, refine, rootName, writeChoice } from "./facets";
@@ -145,7 +145,7 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
       cell: (t) => <input type="checkbox" aria-label={`Choose ${rootName(t).slice(0, 80)} of ${t.id.slice(0, config.idLength)} to compare`} checked={chosen.includes(t.id)} onChange={() => setChosen((c) => (c.includes(t.id) ? c.filter((x) => x !== t.id) : [...c, t.id]))} />,
     },
     {
-      key: "name", label: "Trace", width: "minmax(150px, 2.6fr)", by: (t) => rootName(t),
+      key: "name", label: "Trace", width: "minmax(130px, 2.6fr)", by: (t) => rootName(t),
       cell: (t) => (
         <span className="trace-name">
           <Icon name={t.errors ? "error" : "ok"} label={t.errors ? "with errors" : "without errors"} />
@@ -160,14 +160,14 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
       ),
     },
     { key: "status", label: "Status", width: "64px", by: (t) => Number(t.root.status ?? 0), cell: (t) => <Status code={t.root.status} /> },
-    { key: "flags", label: "Flags", width: "96px", title: "Envoy's response flags of all spans", by: (t) => Object.keys(t.flags ?? {}).join(), cell: (t) => <span className="clip">{Object.keys(t.flags ?? {}).slice(0, 3).map((f) => <Flags key={f} text={f} />)}</span>, wideOnly: true },
+    { key: "flags", label: "Flags", width: "96px", title: "Envoy's response flags of all spans", by: (t) => Object.keys(t.flags ?? {}).join(), cell: (t) => <span className="clip">{Object.keys(t.flags ?? {}).slice(0, 3).map((f) => <Flags key={f} text={f} />)}</span>, spare: 3 },
     ...cols.map((key): Column<Summary> => ({
-      key: "tag:" + key, label: <bdi>{key.slice(0, 60)}</bdi>, title: key, width: "minmax(70px, 1fr)", by: tagOrder(shown, key), wideOnly: true,
+      key: "tag:" + key, label: <bdi>{key.slice(0, 60)}</bdi>, title: key, width: "minmax(70px, 1fr)", by: tagOrder(shown, key), spare: 3,
       cell: (t) => <bdi title={t.columns?.[key]?.join("\n")}>{t.columns?.[key]?.join(", ").slice(0, 300)}</bdi>,
     })),
-    { key: "services", label: "Services", width: "minmax(120px, 2fr)", by: (t) => t.services.length, cell: (t) => <ServicePills trace={t} />, wideOnly: true },
-    { key: "spans", label: "Spans", width: "64px", right: true, by: (t) => t.spans, cell: (t) => count(t.spans), wideOnly: true },
-    { key: "errors", label: "Errors", width: "64px", right: true, by: (t) => t.errors, cell: (t) => (t.errors ? <span className="bad">{count(t.errors)}</span> : <span className="dim">0</span>) },
+    { key: "services", label: "Services", width: "minmax(120px, 2fr)", by: (t) => t.services.length, cell: (t) => <ServicePills trace={t} />, spare: 3 },
+    { key: "spans", label: "Spans", width: "64px", right: true, by: (t) => t.spans, cell: (t) => count(t.spans), spare: 3 },
+    { key: "errors", label: "Errors", width: "64px", right: true, by: (t) => t.errors, cell: (t) => (t.errors ? <span className="bad">{count(t.errors)}</span> : <span className="dim">0</span>), spare: 2 },
     {
       key: "duration", label: "Duration", width: "minmax(84px, 1fr)", by: (t) => t.duration,
       cell: (t) => (
@@ -177,7 +177,7 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
         </span>
       ),
     },
-    { key: "start", label: "Start", width: "104px", right: true, by: (t) => t.start, cell: (t) => <Time at={t.start} /> },
+    { key: "start", label: "Start", width: "104px", right: true, by: (t) => t.start, cell: (t) => <Time at={t.start} />, spare: 1 },
   ];
   const rows = useMemo(() => sorted(shown, columns, sort), [shown, sort, cols.join(",")]);
   const narrowed = choices.length > 0 || brush;
@@ -246,6 +246,11 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
         <div className="chosen" role="status">
           {plural(chosen.length, "trace")} chosen
           {chosen.length >= 2 && <Link className="button primary" to={compareLink(chosen)}>Compare</Link>}
+          {config.jsonView && chosen.length <= 100 && ( // an address holds no more
+            <a className="button" download="traces.json" href={`${base}api/traces?${chosen.map((id) => "traceID=" + id).join("&")}`}>
+              Download
+            </a>
+          )}
           <button type="button" onClick={() => setChosen([])}>
             Clear
           </button>
@@ -406,6 +411,8 @@ function NothingFound({ search, query, missing }: { search: Search; query: URLSe
   const widened = useJson<SearchAnswer>(search.traceIDs.length ? null : probe(wider).replace(/(start|end)=\d+&?/g, "") + `&lookback=${wider.lookback}`);
   const hasConditions = JSON.stringify(loose) !== JSON.stringify(search);
   const loosened = useJson<SearchAnswer>(!search.traceIDs.length && hasConditions ? probe(loose) : null);
+  const all: Search = { ...loose, service: "" };
+  const others = useJson<SearchAnswer>(search.service && !search.traceIDs.length ? probe(all) : null);
   const status = useJson<{ store: { spans?: number; newest?: number } }>("status", 5000);
   if (search.traceIDs.length)
     return (
@@ -433,6 +440,14 @@ function NothingFound({ search, query, missing }: { search: Search; query: URLSe
             There are traces{search.service ? ` of ${search.service}` : ""} without the other conditions.{" "}
             <button type="button" onClick={() => show(withRange(loose, now), query)}>
               Remove the conditions
+            </button>
+          </li>
+        )}
+        {others.data && others.data.traces.length > 0 && !loosened.data?.traces.length && (
+          <li>
+            No trace of <b>{search.service.slice(0, 120)}</b> is stored in this range, but there are some of others.{" "}
+            <button type="button" onClick={() => show(withRange(all, now), query)}>
+              Search all services
             </button>
           </li>
         )}

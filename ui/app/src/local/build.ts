@@ -3,6 +3,7 @@
 import { parseNode, parseUpstream } from "../mesh";
 import { type Column, DEBUG, ERROR, EVENTS, LINKS, NO_START, ORPHAN, SHARED, type Skeleton, WARNED } from "../trace/skeleton";
 import { assemble, type Placed } from "./assemble";
+import { shifts } from "./skew";
 import { CLIENT, compareTime, CONSUMER, isError, kinds, PRODUCER, SERVER, serviceOf, type Span, valueText } from "./span";
 
 /** A trace in rows: depth first, siblings by start. */
@@ -98,7 +99,7 @@ export function skeletonOf({ id, list, parent }: Rows, tags: string[] = []): Ske
     else delete columns[c];
   return {
     id, start: start.us, duration: duration / 1000, n, errors, depth, roots, orphans, parent: parent.slice(), level, size, from, took, service: services, operation: operations, kind, flags,
-    pair: pair.some((p) => p >= 0) ? pair : null, shift: null, proxy: proxy.some((p) => p > 0) ? proxy : null, columns, ids, views,
+    pair: pair.some((p) => p >= 0) ? pair : null, shift: shifts(list, parent), proxy: proxy.some((p) => p > 0) ? proxy : null, columns, ids, views,
     services: service.words, operations: operation.words, kinds, dicts: texts,
     upstreams: (texts.upstream ?? []).map(parseUpstream), nodes: (texts.node ?? []).map(parseNode), warnings,
   };

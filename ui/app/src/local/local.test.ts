@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Files } from "./files";
 import { readText, Unreadable } from "./forms";
 import { firstError, lineOf, locate } from "./scan";
@@ -109,4 +109,32 @@ test("tags become columns; keys are those of spans, the most frequent first", ()
   expect(files.keys(id, "")).toEqual([{ key: "b", spans: 2 }, { key: "Ab", spans: 1 }, { key: "a", spans: 1 }]);
   expect(files.keys(id, "A").map((k) => k.key)).toEqual(["Ab", "a"]);
   expect(() => files.keys("2", "")).toThrow("not open");
+});
+
+describe("40: clocks of hosts, as query/skew_test.go has it", () => {
+  const on = (host: string, id: string, parentId: string, from: number, took: number) => ({ traceId: "1", id, ...(parentId && { parentId }), timestamp: 1e6 + from, duration: took, localEndpoint: { serviceName: id, ...(host && { ipv4: host }) } });
+  const root = on("10.0.0.1", "1", "", 1000, 100);
+  test.each<[string, object[], number[] | null]>([
+    ["child inside its parent", [on("10.0.0.2", "2", "1", 1010, 50)], null],
+    ["child of another host moves to the middle", [on("10.0.0.2", "2", "1", 1200, 50)], [0, -175]],
+    ["child of the same host stays", [on("10.0.0.1", "2", "1", 1200, 50)], null],
+    ["hosts without address are all strangers", [on("", "2", "1", 1200, 50)], [0, -175]],
+    ["longer than its parent and early: to its start", [on("10.0.0.2", "2", "1", 900, 500)], [0, 100]],
+    ["longer than its parent and late: stays", [on("10.0.0.2", "2", "1", 1100, 500)], null],
+    ["grandchild of the same host moves along", [on("10.0.0.2", "2", "1", 1200, 50), on("10.0.0.2", "3", "2", 1300, 1)], [0, -175, -175]],
+    ["however far", [on("10.0.0.2", "2", "1", 5_000_000, 50)], [0, -4_998_975]],
+    ["unknown parent", [on("10.0.0.2", "2", "9", 1200, 50)], null],
+  ])("%s", (_, spans, want) => {
+    const files = new Files();
+    files.open([{ name: "a", text: JSON.stringify([root, ...spans]) }]);
+    const t = files.skeleton(files.list()[0]!.id);
+    expect(t.shift && Array.from(t.shift as Float64Array)).toEqual(want);
+  });
+  test("Jaeger keeps a host's address with the process", () => {
+    const files = new Files();
+    const process = (ip: string) => ({ serviceName: "s", tags: [{ key: "ip", type: "string", value: ip }] });
+    const span = (spanID: string, startTime: number, duration: number, processID: string, parent?: string) => ({ traceID: "1", spanID, operationName: "o", startTime, duration, processID, references: parent ? [{ refType: "CHILD_OF", traceID: "1", spanID: parent }] : [] });
+    files.open([{ name: "a", text: JSON.stringify({ data: [{ traceID: "1", processes: { p1: process("10.0.0.1"), p2: process("10.0.0.2") }, spans: [span("1", 1000, 100, "p1"), span("2", 1200, 50, "p1", "1"), span("3", 1300, 50, "p2", "1"), span("4", 1310, 1, "p2", "3")] }] }) }]);
+    expect(Array.from(files.skeleton(files.list()[0]!.id).shift as Float64Array)).toEqual([0, 0, -275, -275]);
+  });
 });

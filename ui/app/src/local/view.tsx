@@ -23,7 +23,7 @@ function List() {
   useEffect(() => void (document.title = "Files – Spandrel"), []);
   const columns: Column<Summary>[] = [
     {
-      key: "name", label: "Trace", width: "minmax(150px, 2.6fr)", by: rootName,
+      key: "name", label: "Trace", width: "minmax(130px, 2.6fr)", by: rootName,
       cell: (t) => (
         <span className="trace-name">
           <Icon name={t.errors ? "error" : "ok"} label={t.errors ? "with errors" : "without errors"} />
@@ -38,11 +38,11 @@ function List() {
       ),
     },
     { key: "status", label: "Status", width: "64px", by: (t) => Number(t.root.status ?? 0), cell: (t) => <Status code={t.root.status} /> },
-    { key: "services", label: "Services", width: "80px", right: true, by: (t) => t.services.length, cell: (t) => count(t.services.length + (t.moreServices ?? 0)), wideOnly: true },
-    { key: "spans", label: "Spans", width: "76px", right: true, by: (t) => t.spans, cell: (t) => count(t.spans) },
-    { key: "errors", label: "Errors", width: "64px", right: true, by: (t) => t.errors, cell: (t) => (t.errors ? <span className="bad">{count(t.errors)}</span> : <span className="dim">0</span>) },
+    { key: "services", label: "Services", width: "80px", right: true, by: (t) => t.services.length, cell: (t) => count(t.services.length + (t.moreServices ?? 0)), spare: 3 },
+    { key: "spans", label: "Spans", width: "76px", right: true, by: (t) => t.spans, cell: (t) => count(t.spans), spare: 2 },
+    { key: "errors", label: "Errors", width: "64px", right: true, by: (t) => t.errors, cell: (t) => (t.errors ? <span className="bad">{count(t.errors)}</span> : <span className="dim">0</span>), spare: 3 },
     { key: "duration", label: "Duration", width: "92px", right: true, by: (t) => t.duration, cell: (t) => duration(t.duration) },
-    { key: "start", label: "Start", width: "190px", right: true, by: (t) => t.start, cell: (t) => <Time at={t.start} long />, wideOnly: true },
+    { key: "start", label: "Start", width: "190px", right: true, by: (t) => t.start, cell: (t) => <Time at={t.start} long />, spare: 3 },
   ];
   return (
     <div className="files">

@@ -51,16 +51,21 @@ async function textOf(f: File): Promise<string> {
 }
 
 function buffersOf(t: Skeleton): Transferable[] {
-  const arrays = [t.parent, t.level, t.size, t.from, t.took, t.service, t.operation, t.kind, t.flags, t.pair, t.proxy, t.ids, t.views, ...Object.values(t.columns)];
+  const arrays = [t.parent, t.level, t.size, t.from, t.took, t.service, t.operation, t.kind, t.flags, t.pair, t.shift, t.proxy, t.ids, t.views, ...Object.values(t.columns)];
   return [...new Set(arrays.flatMap((a) => (a ? [(a as unknown as Uint8Array).buffer as ArrayBuffer] : [])))];
 }
 
-onmessage = async (e: MessageEvent<{ n: number; call: keyof Calls; args: unknown[] }>) => {
-  const { n, call, args } = e.data;
+async function answer({ n, call, args }: { n: number; call: keyof Calls; args: unknown[] }) {
   try {
+    if (call === "find") postMessage({ n, begun: true });
     const result = call === "open" ? await open(args[0] as File[]) : (files[call] as (...a: unknown[]) => unknown)(...args);
     postMessage({ n, result }, { transfer: call === "skeleton" ? buffersOf(result as Skeleton) : [] });
   } catch (x) {
     postMessage({ n, error: (x as Error).message });
   }
+}
+
+let before = Promise.resolve(); // what is asked after a file is opened is answered with it
+onmessage = (e: MessageEvent<Parameters<typeof answer>[0]>) => {
+  before = before.then(() => answer(e.data));
 };

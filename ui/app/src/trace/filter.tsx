@@ -22,7 +22,7 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
   const [min, setMin] = useState(f.min ? duration(f.min) : "");
   const found = model.found?.length ?? 0;
   const at = model.found ? model.found.indexOf(model.selected) : -1;
-  const shown = model.layout.rows.length;
+  const shown = model.layout.spans;
   return (
     <div className="filter-bar" data-find>
       <Icon name="search" />
@@ -75,10 +75,10 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
               if (us !== null && us !== model.filter.min) model.set(() => (model.filter = { ...model.filter, min: us }));
             }}
           />
-          {(f.errors || f.service || f.min > 0 || (f.q && f.mode === "filter")) && (
+          {(f.errors || f.path || f.service || f.min > 0 || (f.q && f.mode === "filter")) && (
             <>
               <span className="found">{plural(shown, "row")} shown</span>
-              <button type="button" className="small" onClick={() => (setMin(""), model.set(() => (model.filter = { ...f, errors: false, service: "", min: 0, mode: "highlight" })))}>
+              <button type="button" className="small" onClick={() => (setMin(""), model.set(() => (model.filter = { ...f, errors: false, path: false, service: "", min: 0, mode: "highlight" })))}>
                 Show all {count(model.t.n)}
               </button>
             </>
@@ -97,6 +97,11 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
           <button type="button" aria-pressed={model.critical} title="Underline what the answer was waiting for (c)" onClick={() => model.set(() => (model.critical = !model.critical))}>
             Critical path
           </button>
+          {(model.critical || f.path) && (
+            <button type="button" className="small" aria-pressed={!!f.path} aria-label="Only critical path" title="Hide the spans that the answer did not wait for (Shift C)" onClick={() => model.set(() => (model.filter = { ...f, path: !f.path }))}>
+              only
+            </button>
+          )}
           <button type="button" className="small" title="Collapse all (])" onClick={() => model.collapse(true)}>
             Collapse
           </button>

@@ -2,11 +2,11 @@
 // whatever is in view, and one canvas for the bars. Made without React, because
 // it is drawn on every frame of a scroll.
 import { context } from "../kit";
-import { duration } from "../format";
+import { duration, plural } from "../format";
 import { explainFlags, splitFlags } from "../mesh";
 import { token } from "../theme-colors";
 import type { TraceModel } from "./model";
-import { indexOf } from "./rows";
+import { type Group, indexOf } from "./rows";
 import { rowText, serverOf, tagText } from "./names";
 import { ERROR, EVENTS, ORPHAN } from "./skeleton";
 
@@ -225,8 +225,8 @@ export class Grid {
     const level = l.level[r]!;
     e.el.id = `line-${line}`;
     const opens = group !== null || t.size[r]! > (hops ? 2 : 1); // the server's half is not a row of its own
-    const open = group ? m.openGroups.has(group.first) : !m.collapsed[r];
-    const wrong = group ? group.errors > 0 : !!(t.flags[r]! & ERROR) || (hops && !!(t.flags[serverOf(t, r)]! & ERROR));
+    const open = group?.hidden ? m.openPlaces.has(group.hidden.parent) : group ? m.openGroups.has(group.first) : !m.collapsed[r];
+    const wrong = group ? group.errors > 0 && !group.hidden : !!(t.flags[r]! & ERROR) || (hops && !!(t.flags[serverOf(t, r)]! & ERROR));
     e.el.setAttribute("aria-level", String(level + 1));
     e.el.setAttribute("aria-rowindex", String(line + 1));
     if (opens) e.el.setAttribute("aria-expanded", String(open));
@@ -237,12 +237,14 @@ export class Grid {
     if (!group && r === m.selectedShown) classes.push("selected");
     if (line === this.cursor) classes.push("cursor");
     if (wrong) classes.push("wrong");
-    if (m.filter.q && m.foundBits) classes.push(m.matches(r) ? "match" : "faint");
+    if (group?.hidden) classes.push("left-out");
+    else if (m.filter.q && m.foundBits) classes.push(m.matches(r) ? "match" : "faint");
     e.el.className = classes.join(" ");
     const stem = Math.min(level, deepest) * indent;
     e.tree.style.width = `${stem}px`;
     put(e.depth, level > deepest ? String(level) : "");
     e.toggle.className = opens ? (open ? "toggle open" : "toggle shut") : "toggle";
+    if (group?.hidden) return this.fillLeftOut(e, group, stem);
     e.swatch.style.background = m.colors[t.service[r]!]!;
     const failedBelow = !wrong && opens && !open && this.errorsBelow(r);
     put(e.mark, wrong ? "▲" : failedBelow ? "△" : "");
@@ -307,6 +309,24 @@ export class Grid {
       else hi = mid;
     }
     return lo < rows.length && rows[lo]! < end;
+  }
+
+  /** The rest of the row of spans that are left out below one parent. */
+  private fillLeftOut(e: RowElement, g: Group, stem: number) {
+    const errors = g.errors ? `, ${plural(g.errors, "error")}` : "";
+    put(e.mark, g.errors ? "△" : "");
+    e.mark.title = g.errors ? "errors among them" : "";
+    e.swatch.style.background = "transparent";
+    put(e.who, "");
+    put(e.to, "");
+    put(e.what, `${plural(g.hidden!.spans, "span")} hidden${errors}`);
+    e.name.title = "Left out by a filter or with a hidden service. Click to show them here all the same.";
+    this.chips(e.chips, "", "");
+    e.name.style.paddingLeft = `${stem + 6}px`;
+    e.name.style.paddingRight = "12px";
+    for (const c of e.columns) put(c, ""), (c.title = "");
+    put(e.took, "");
+    put(e.where, "");
   }
 
   private paint(offset: number, n: number) {

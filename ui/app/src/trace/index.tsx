@@ -103,7 +103,8 @@ function readState(m: TraceModel, q: URLSearchParams) {
   }
   if (q.has("cp")) m.critical = q.get("cp") === "1";
   if (q.get("skew") === "adjusted") m.adjusted = true;
-  m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: q.get("only") === "errors", service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
+  const only = (q.get("only") ?? "").split(",");
+  m.filter = { q: "", mode: q.get("mode") === "filter" ? "filter" : "highlight", errors: only.includes("errors"), path: only.includes("path"), service: q.get("svc") ?? "", min: Number(q.get("min")) || 0 };
   m.columns = readColumns(q);
   const svcFilter = q.get("svcFilter");
   if (svcFilter !== null && !m.readSvcFilter(svcFilter)) setParams({ svcFilter: null }); // made for other services
@@ -134,7 +135,7 @@ function writeState(m: TraceModel) {
     cp: m.critical === config.criticalPath ? null : m.critical ? "1" : "0",
     skew: m.adjusted ? "adjusted" : null,
     mode: m.filter.mode === "filter" ? "filter" : null,
-    only: m.filter.errors ? "errors" : null,
+    only: [m.filter.errors && "errors", m.filter.path && "path"].filter(Boolean).join(",") || null,
     svc: m.filter.service || null,
     svcFilter: m.svcFilter,
     cols: writeColumns(m.columns),
@@ -195,8 +196,9 @@ function Opened({ model }: { model: TraceModel }) {
 
 function Head({ model, late, view, setView, root, service }: { model: TraceModel; late: Late; view: ViewName; setView: (v: ViewName) => void; root: string; service: string }) {
   const t = model.t;
-  const errors = model.errorRows.length;
-  const at = model.errorRows.indexOf(model.selected);
+  const shown = model.errorsShown, hidden = model.errorRows.length - shown.length;
+  const errors = shown.length || hidden;
+  const at = Array.prototype.indexOf.call(shown, model.selected);
   const jaeger = `${base}api/traces/${t.id}`;
   const mine = `${base}api/ui/v1/traces/${t.id}/download?format=`;
   const here = model.source === stored;
@@ -250,6 +252,7 @@ function Head({ model, late, view, setView, root, service }: { model: TraceModel
           <span className="error-jump" role="group" aria-label="Errors">
             <button type="button" className="bad" title="Go to the next error (e)" onClick={() => model.step(model.errorRows, 1)}>
               <Icon name="error" /> {plural(errors, "error")}
+              {hidden > 0 && <span className="dim" title="Left out by a filter or with a hidden service"> {shown.length ? `+ ${count(hidden)} hidden` : "hidden"}</span>}
               {at >= 0 && <span className="dim"> {at + 1}/{errors}</span>}
             </button>
             <button type="button" className="small" aria-label="Previous error" onClick={() => model.step(model.errorRows, -1)}>
@@ -404,8 +407,8 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
           }}
         />
       </div>
-      <div className="grid-box" ref={box} />
       {model.layout.rows.length === 0 && <p className="nothing">No span passes the filter.</p>}
+      <div className="grid-box" ref={box} />
     </div>
   );
 }
@@ -447,7 +450,7 @@ function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
         f: () => void model.step(found.length ? found : visible(), 1), b: () => void model.step(found.length ? found : visible(), -1),
         h: () => model.t.pair && model.set(() => (model.hops = !model.hops)),
         m: () => model.set(() => (model.similar = !model.similar)),
-        c: () => model.set(() => (model.critical = !model.critical)),
+        c: () => model.set(() => (far ? (model.filter = { ...model.filter, path: !model.filter.path }) : (model.critical = !model.critical))),
         i: () => void model.step([...new Set(Array.from(model.criticalPath.row))].sort((x, y) => x - y), 1),
         "0": () => model.setZoom(0, model.whole().to),
         r: () => (far ? model.root >= 0 && model.reroot(-1) : model.selectedShown > 0 && model.reroot(model.selectedShown)),

@@ -25,9 +25,9 @@ export default function Logs({ model, version }: { model: TraceModel; version: n
   const columns: Column<TraceEvent>[] = [
     { key: "time", label: "Time", width: "96px", right: true, by: time, cell: (e) => "+" + duration(time(e)) },
     { key: "service", label: "Service", width: "minmax(110px, 1fr)", by: (e) => t.services[t.service[e.row]!]!, cell: (e) => <span className="trace-name"><i className="swatch" style={{ background: model.colors[t.service[e.row]!] }} /><Service name={t.services[t.service[e.row]!]!.slice(0, 100)} /></span> },
-    { key: "span", label: "Span", width: "minmax(120px, 1.4fr)", by: (e) => rowText(t, e.row).what, cell: (e) => <span className="trace-name">{t.flags[e.row]! & ERROR ? <span className="bad"><Icon name="error" label="of a span that failed" /></span> : null}<bdi className="dim">{rowText(t, e.row).what.slice(0, 200)}</bdi></span>, wideOnly: true },
+    { key: "span", label: "Span", width: "minmax(120px, 1.4fr)", by: (e) => rowText(t, e.row).what, cell: (e) => <span className="trace-name">{t.flags[e.row]! & ERROR ? <span className="bad"><Icon name="error" label="of a span that failed" /></span> : null}<bdi className="dim">{rowText(t, e.row).what.slice(0, 200)}</bdi></span>, spare: 3 },
     { key: "name", label: "Event", width: "minmax(120px, 2fr)", by: (e) => e.name, cell: (e) => <bdi title={e.name.slice(0, 2000)}>{e.name.slice(0, 300)}</bdi> },
-    { key: "fields", label: "Fields", width: "minmax(100px, 2fr)", by: (e) => fieldsText(e.fields), cell: (e) => <bdi className="dim" title={fieldsText(e.fields)}>{fieldsText(e.fields).slice(0, 400)}</bdi>, wideOnly: true },
+    { key: "fields", label: "Fields", width: "minmax(100px, 2fr)", by: (e) => fieldsText(e.fields), cell: (e) => <bdi className="dim" title={fieldsText(e.fields)}>{fieldsText(e.fields).slice(0, 400)}</bdi>, spare: 3 },
   ];
   const rows = useMemo(() => {
     const all = model.eventsOf(data?.events ?? []).filter((e) => e.row < t.n && (marks || !isMark(e)) && (!model.filter.q || !model.foundBits || model.foundBits[e.row]) && (!model.filter.errors || t.flags[e.row]! & ERROR));

@@ -5,6 +5,7 @@ import { duration } from "../format";
 import { Canvas } from "../kit";
 import { token } from "../theme-colors";
 import type { TraceModel } from "./model";
+import { ERROR } from "./skeleton";
 
 export function Minimap({ model, version }: { model: TraceModel; version: number }) {
   const all = model.whole().to;
@@ -14,7 +15,7 @@ export function Minimap({ model, version }: { model: TraceModel; version: number
   const zoomed = from > 0 || to < all;
   return (
     <div className="minimap" ref={box} {...drag.on}>
-      <Canvas className="plot" label={`Overview of the trace; ${duration(from)} to ${duration(to)} is shown`} deps={[model.t, model.adjusted, model.colors]} draw={(g, w, h) => paint(g, w, h, model)} />
+      <Canvas className="plot" label={`Overview of the trace; ${duration(from)} to ${duration(to)} is shown`} deps={[model.t, model.adjusted, model.colors, model.layout.out]} draw={(g, w, h) => paint(g, w, h, model)} />
       {zoomed && (
         <>
           <div className="outside" style={{ left: 0, width: `${(from / all) * 100}%` }} />
@@ -30,23 +31,29 @@ export function Minimap({ model, version }: { model: TraceModel; version: number
   );
 }
 
-/** More spans than pixels: of those that fall on one line, some are drawn; errors always. */
+/** More spans than pixels: of those that fall on one line, some are drawn; errors always. What is left out of the rows is left out here. */
 function paint(g: CanvasRenderingContext2D, w: number, h: number, m: TraceModel) {
-  const { t } = m;
+  const { t, layout: { out } } = m;
   const all = m.whole().to;
-  const step = Math.max(1, Math.floor(t.n / (h * 12)));
-  const line = Math.max(1, Math.min(4, h / t.n));
+  let n = t.n;
+  if (out) for (let r = 0; r < t.n; r++) n -= out[r]!;
+  const step = Math.max(1, Math.floor(n / (h * 12)));
+  const line = Math.max(1, Math.min(4, h / n));
   const X = (r: number) => (m.from(r) / all) * w;
-  g.globalAlpha = t.n > h ? 0.75 : 1;
-  for (let r = 0; r < t.n; r += step) {
+  g.globalAlpha = n > h ? 0.75 : 1;
+  const wrong: number[] = []; // rows and the lines they are on
+  for (let r = 0, k = 0; r < t.n; r++) {
+    if (out?.[r]) continue;
+    if (t.flags[r]! & ERROR) wrong.push(r, k);
+    if (k++ % step) continue;
     g.fillStyle = m.colors[t.service[r]!]!;
-    g.fillRect(X(r), (r / t.n) * h, Math.max(1, (t.took[r]! / all) * w), line);
+    g.fillRect(X(r), ((k - 1) / n) * h, Math.max(1, (t.took[r]! / all) * w), line);
   }
   g.globalAlpha = 1;
   g.fillStyle = token("--error");
-  for (let i = 0, skip = Math.max(1, Math.floor(m.errorRows.length / 2000)); i < m.errorRows.length; i += skip) {
-    const r = m.errorRows[i]!;
-    g.fillRect(X(r), Math.max(0, (r / t.n) * h - 0.5), Math.max(3, (t.took[r]! / all) * w), Math.max(2, line));
+  for (let i = 0, skip = 2 * Math.max(1, Math.floor(wrong.length / 4000)); i < wrong.length; i += skip) {
+    const r = wrong[i]!;
+    g.fillRect(X(r), Math.max(0, (wrong[i + 1]! / n) * h - 0.5), Math.max(3, (t.took[r]! / all) * w), Math.max(2, line));
   }
 }
 

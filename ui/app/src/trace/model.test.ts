@@ -30,7 +30,7 @@ function source(list = rows) {
   return { s, asked };
 }
 
-const shown = (m: TraceModel) => [...m.layout.rows].map((r) => m.t.services[m.t.service[r]!]);
+const shown = (m: TraceModel) => [...m.layout.rows].filter((r) => r >= 0 || !m.layout.groups[-1 - r]!.hidden).map((r) => m.t.services[m.t.service[r]!]);
 const all = byName(["front", "shop", "db", "cache", "disk"]);
 
 test("columns bring the whole trace and keep root, selection and hidden services", async () => {
@@ -85,7 +85,7 @@ test("late spans keep root, hidden services and open groups; the filter is then 
   m.set(() => m.hideServices(new Set(["disk"])));
   m.similar = true;
   m.reroot(1);
-  m.toggle(m.layout.rows.findIndex((r) => r < 0));
+  m.toggle(m.layout.rows.findIndex((r) => r < 0 && !m.layout.groups[-1 - r]!.hidden));
   const before = ["shop", "db", "cache", ...Array<string>(6).fill("queue")];
   expect(shown(m).filter(Boolean)).toEqual(before);
   m.update(loaded(["k"], [...many, { parent: 0, service: "late", from: 95, took: 1 }]));
@@ -103,4 +103,45 @@ test("an answer for columns that are no longer wanted changes nothing", async ()
   late(loaded(["a"]));
   await first;
   expect([m.columns, m.tags]).toEqual([[], []]);
+});
+
+test("33: errors that are left out are passed over; if all are, the first is shown", () => {
+  const m = new TraceModel(loaded([], rows.map((r, i) => ({ ...r, flags: i === 1 || i === 2 || i === 4 ? 1 : 0 }))), source().s);
+  const visit = (n: number, direction: 1 | -1 = 1) => Array.from({ length: n }, () => (m.step(m.errorRows, direction), m.selected));
+  m.set(() => m.hideServices(new Set(["db"])));
+  expect([Array.from(m.errorsShown), visit(3), visit(2, -1)]).toEqual([[1, 4], [1, 4, 1], [4, 1]]);
+  expect(shown(m)).toEqual(["front", "shop", "cache", "disk"]);
+  m.set(() => m.hideServices(new Set(["shop"])));
+  m.select(-1);
+  expect([m.errorsShown.length, visit(2)]).toEqual([0, [1, 2]]);
+  expect(shown(m)).toEqual(["front", "shop", "db", "cache", "disk", "db"]);
+});
+
+test("36: only the critical path hides what the answer did not wait for", () => {
+  const m = new TraceModel(loaded([]), source().s);
+  m.set(() => (m.filter = { ...m.filter, path: true }));
+  const on = new Set(Array.from(m.criticalPath.row));
+  expect([shown(m).length, [...m.layout.rows].filter((r) => r >= 0)]).toEqual([on.size, [...on].sort((a, b) => a - b)]);
+  m.set(() => (m.filter = { ...m.filter, service: "cache" }));
+  expect(shown(m)).toEqual(["front", "shop", "cache"]);
+});
+
+test("what was left out and opened stays open with late spans and another root", () => {
+  const m = new TraceModel(loaded([]), source().s);
+  m.set(() => m.hideServices(new Set(["db", "disk"])));
+  m.toggle([...m.layout.rows].findIndex((r) => r < 0 && m.layout.groups[-1 - r]!.hidden!.parent === 1));
+  const open = () => [shown(m), [...m.openPlaces]];
+  expect(open()).toEqual([["front", "shop", "db", "cache"], [1]]);
+  m.update(loaded(["k"], [...rows, { parent: 0, service: "late", from: 95, took: 1 }]));
+  expect(open()).toEqual([["front", "shop", "db", "cache", "late"], [1]]);
+  m.reroot(1);
+  expect(open()).toEqual([["shop", "db", "cache"], [0]]);
+});
+
+test("a span that is left out is shown when somebody goes to it", () => {
+  const m = new TraceModel(loaded([]), source().s);
+  m.set(() => (m.filter = { ...m.filter, service: "db" }));
+  expect(shown(m)).toEqual(["front", "shop", "db", "db"]);
+  m.selectID("5");
+  expect([shown(m), m.selected]).toEqual([["front", "shop", "db", "cache", "disk", "db"], 4]);
 });

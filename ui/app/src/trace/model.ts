@@ -12,7 +12,7 @@ import { subtree } from "./subtree";
 
 export interface Zoom { from: number; to: number } // µs after the trace's start
 
-export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; service: string; min: number }
+export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; path?: boolean; service: string; min: number }
 
 export class TraceModel {
   all: Skeleton;
@@ -32,6 +32,7 @@ export class TraceModel {
   private hiddenOfAll: ReadonlySet<string> = new Set(); // services hidden in the whole trace
   collapsed: Uint8Array;
   openGroups = new Set<number>();
+  openPlaces = new Set<number>();
   zoom: Zoom;
   selected = -1;
   private foundAll: ArrayLike<number> | null = null; // rows of all that the query found
@@ -42,6 +43,7 @@ export class TraceModel {
   layout!: Layout;
   hidden: Uint8Array | null = null;
   errorRows: number[];
+  errorsShown: ArrayLike<number> = []; // those of them that are not left out
   version = 0;
   private path: Path | null = null;
   private listeners = new Set<() => void>();
@@ -79,7 +81,8 @@ export class TraceModel {
 
   relayout() {
     this.hidden = hiddenHalves(this.t, this.hops);
-    this.layout = layout(this.t, { hops: this.hops, similar: this.similar, collapsed: this.collapsed, openGroups: this.openGroups, keep: this.passing(), without: this.without() });
+    this.layout = layout(this.t, { hops: this.hops, similar: this.similar, collapsed: this.collapsed, openGroups: this.openGroups, openPlaces: this.openPlaces, keep: this.passing(), without: this.without() });
+    this.errorsShown = this.among(this.errorRows);
   }
 
   /** Services that are hidden with all they called, by number; null if none is. */
@@ -120,11 +123,12 @@ export class TraceModel {
   private passing(): Uint8Array | null {
     const { t, filter: f } = this;
     const byQuery = f.q && f.mode === "filter" ? (this.foundBits ?? null) : null;
-    if (!byQuery && !f.errors && !f.service && !f.min) return null;
+    if (!byQuery && !f.errors && !f.path && !f.service && !f.min) return null;
+    const path = f.path ? this.criticalPath.of : null;
     const service = f.service ? t.services.indexOf(f.service) : -1;
     const pass = new Uint8Array(t.n);
     for (let r = 0; r < t.n; r++)
-      pass[r] = (!byQuery || byQuery[r]) && (!f.errors || t.flags[r]! & ERROR) && (!f.service || t.service[r] === service) && t.took[r]! >= f.min ? 1 : 0;
+      pass[r] = (!byQuery || byQuery[r]) && (!f.errors || t.flags[r]! & ERROR) && (!path || path.has(r)) && (!f.service || t.service[r] === service) && t.took[r]! >= f.min ? 1 : 0;
     return pass;
   }
 
@@ -164,7 +168,7 @@ export class TraceModel {
     else {
       const shown = standsFor(this.t, this.hidden, row);
       if (this.layout.rows[indexOf(this.layout, shown)] !== shown) {
-        reveal(this.t, this.layout, this.collapsed, this.openGroups, shown);
+        reveal(this.t, this.layout, this.collapsed, this.openGroups, shown, this.openPlaces);
         this.relayout();
       }
       this.selected = row;
@@ -176,8 +180,17 @@ export class TraceModel {
     return this.selected < 0 ? -1 : standsFor(this.t, this.hidden, this.selected);
   }
 
-  /** Moves through rows in order: to the next or the one before the selected, round the ends. */
-  step(rows: ArrayLike<number>, direction: 1 | -1): boolean {
+  /** Those of the rows that neither a filter nor a hidden service leaves out. */
+  among(rows: ArrayLike<number>): ArrayLike<number> {
+    const { out } = this.layout;
+    return out ? Array.from(rows).filter((r) => !out[r]) : rows;
+  }
+
+  /** Moves through rows in order: to the next or the one before the selected, round the ends.
+   *  Those that are left out are passed over, unless all are: then they are shown. */
+  step(all: ArrayLike<number>, direction: 1 | -1): boolean {
+    const near = this.among(all);
+    const rows = near.length ? near : all;
     if (!rows.length) return false;
     let i = 0;
     if (direction > 0) {
@@ -203,8 +216,9 @@ export class TraceModel {
     if (r === undefined) return;
     this.set(() => {
       if (r < 0) {
-        const first = this.layout.groups[-1 - r]!.first;
-        this.openGroups.has(first) ? this.openGroups.delete(first) : this.openGroups.add(first);
+        const { first, hidden } = this.layout.groups[-1 - r]!;
+        const [set, key] = hidden ? [this.openPlaces, hidden.parent] : [this.openGroups, first];
+        set.has(key) ? set.delete(key) : set.add(key);
       } else this.collapsed[r] = this.collapsed[r] ? 0 : 1;
     });
   }
@@ -271,6 +285,7 @@ export class TraceModel {
     for (let r = 0; r < old.n; r++) if (folded[r] && here(r) >= 0) this.collapsed[here(r)] = 1;
     this.selected = selected >= 0 ? here(selected) : -1;
     this.openGroups = new Set([...this.openGroups].map(here).filter((r) => r >= 0));
+    this.openPlaces = new Set([...this.openPlaces].map((p) => (p < 0 ? p : (here(p) < 0 ? NaN : here(p)))).filter((p) => p === p));
     this.hideOfAll(this.hiddenOfAll); // what it begins with may have come late
     this.colors = this.colorsOf();
     this.errorRows = errorRows(this.t);

@@ -6,7 +6,8 @@ import { ERROR, type Skeleton } from "./skeleton";
 /** At least this many similar siblings become one row. */
 export const similarFrom = 5;
 
-export interface Group { first: number; rows: number[]; errors: number; took: number }
+/** What one row stands for: similar siblings, or all that is left out below one parent. */
+export interface Group { first: number; rows: number[]; errors: number; took: number; hidden?: { parent: number; spans: number } }
 
 export interface Layout {
   /** Rows from top to bottom: a span's row, or −1−g for the group g. */
@@ -14,8 +15,12 @@ export interface Layout {
   level: Int32Array; // of each span's row, as shown
   groups: Group[];
   groupOf: Int32Array | null;
-  /** Spans left out with a service that is hidden, and how many of them failed. */
+  /** Rows that are left out, by a filter or with a service that is hidden; null: none can be. */
+  out: Uint8Array | null;
+  /** Those left out with a service, and how many of them failed. */
   pruned: { spans: number; errors: number };
+  spans: number; // lines that are no row of what is left out
+  halves: Uint8Array | null; // see hiddenHalves
 }
 
 export interface Shown {
@@ -23,6 +28,7 @@ export interface Shown {
   similar: boolean;
   collapsed: Uint8Array;
   openGroups: Set<number>; // by the group's first row
+  openPlaces?: Set<number>; // what is left out is shown all the same, by the row it is below, −1 none
   keep: Uint8Array | null; // rows that pass a filter
   without?: Uint8Array | null; // by service: 1 hides its spans and all below them
 }
@@ -53,24 +59,32 @@ export function layout(t: Skeleton, o: Shown): Layout {
     const p = t.parent[r]!;
     level[r] = p < 0 ? 0 : hidden?.[r] ? level[p]! : level[p]! + 1;
   }
-  const { groups, groupOf } = o.similar ? similar(t, hidden) : { groups: [], groupOf: null };
+  const { groups, groupOf } = o.similar ? similar(t, hidden) : { groups: [] as Group[], groupOf: null };
   const keep = o.keep ? withAncestors(t, o.keep, hidden) : null;
-  const rows = new Int32Array(t.n + groups.length);
-  const pruned = { spans: 0, errors: 0 };
+  const { out, pruned } = leftOut(t, keep, o.without ?? null);
+  const rows = new Int32Array((out ? 2 : 1) * t.n + groups.length);
+  const places = new Map<number, Group>();
   let k = 0;
   for (let r = 0; r < t.n; ) {
-    if (o.without?.[t.service[r]!]) {
+    if (out?.[r]) {
       const end = r + t.size[r]!;
-      pruned.spans += t.size[r]!;
-      for (; r < end; r++) pruned.errors += t.flags[r]! & ERROR;
-      continue;
+      const p = t.parent[r]! < 0 ? -1 : standsFor(t, hidden, t.parent[r]!);
+      let place = places.get(p);
+      if (!place) {
+        places.set(p, (place = { first: r, rows: [], errors: 0, took: 0, hidden: { parent: p, spans: 0 } }));
+        level[r] = p < 0 ? 0 : level[p]! + 1;
+        rows[k++] = -groups.push(place);
+      }
+      place.hidden!.spans += t.size[r]!;
+      for (let i = r; i < end; i++) place.errors += t.flags[i]! & ERROR;
+      if (!o.openPlaces?.has(p)) {
+        r = end;
+        continue;
+      }
+      out.fill(0, r, end);
     }
     if (hidden?.[r]) {
       r++;
-      continue;
-    }
-    if (keep && !keep[r]) {
-      r += t.size[r]!;
       continue;
     }
     const g = groupOf ? groupOf[r]! : -1;
@@ -84,7 +98,27 @@ export function layout(t: Skeleton, o: Shown): Layout {
     rows[k++] = r;
     r += o.collapsed[r] ? t.size[r]! : 1;
   }
-  return { rows: rows.subarray(0, k), level, groups, groupOf, pruned };
+  const spans = k - places.size;
+  return { rows: rows.subarray(0, spans && k), level, groups, groupOf, out, pruned, spans, halves: hidden };
+}
+
+/** Rows that do not pass, or are of a hidden service, with all below them. */
+function leftOut(t: Skeleton, keep: Uint8Array | null, without: Uint8Array | null) {
+  const out = keep || without ? new Uint8Array(t.n) : null;
+  const pruned = { spans: 0, errors: 0 };
+  for (let r = 0; out && r < t.n; ) {
+    const end = r + t.size[r]!;
+    if (without?.[t.service[r]!]) {
+      pruned.spans += t.size[r]!;
+      for (let i = r; i < end; i++) pruned.errors += t.flags[i]! & ERROR;
+    } else if (!keep || keep[r]) {
+      r++;
+      continue;
+    }
+    out.fill(1, r, end);
+    r = end;
+  }
+  return { out, pruned };
 }
 
 /** Rows that pass, and what leads to them. */
@@ -150,7 +184,12 @@ export function collapseLevel(t: Skeleton, l: Layout, collapsed: Uint8Array, on:
 }
 
 /** Expands whatever hides a row. */
-export function reveal(t: Skeleton, l: Layout, collapsed: Uint8Array, openGroups: Set<number>, row: number) {
+export function reveal(t: Skeleton, l: Layout, collapsed: Uint8Array, openGroups: Set<number>, row: number, openPlaces = new Set<number>()) {
+  if (l.out?.[row]) {
+    let top = row;
+    while (t.parent[top]! >= 0 && l.out[t.parent[top]!]) top = t.parent[top]!;
+    openPlaces.add(t.parent[top]! < 0 ? -1 : standsFor(t, l.halves, t.parent[top]!));
+  }
   for (let r = row; r >= 0; r = t.parent[r]!) {
     if (r !== row) collapsed[r] = 0;
     const g = l.groupOf ? l.groupOf[r]! : -1;

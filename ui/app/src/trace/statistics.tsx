@@ -15,33 +15,37 @@ export default function Statistics({ model }: { model: TraceModel }) {
   const by = query.get("group") || "service";
   const kind = query.get("kind") ?? "";
   const sort = query.get("statsort") ?? "-self";
-  const known = (groupings as readonly string[]).includes(by);
-  const [tagged, setTagged] = useState<{ by: string; t: Skeleton } | null>(null);
+  const then = query.get("then") ?? ""; // groups are divided by this too
+  const known = (g: string) => (groupings as readonly string[]).includes(g);
+  const tags = [by, then].filter((g) => g && !known(g)), wanted = JSON.stringify(tags);
+  const [tagged, setTagged] = useState<{ tags: string; t: Skeleton } | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const keys = useAnswer(model.t.id, (signal) => model.source.keys(model.all, "", signal));
   useEffect(() => {
     setError(null);
-    if (known) return;
+    if (!tags.length) return;
     const abort = new AbortController();
-    model.source.load(model.t.id, [by], abort.signal).then((l) => setTagged({ by, t: l.trace }), (e: Error) => !abort.signal.aborted && setError(e instanceof ApiError ? e : new ApiError(0, e.message)));
+    model.source.load(model.t.id, tags, abort.signal).then((l) => setTagged({ tags: wanted, t: l.trace }), (e: Error) => !abort.signal.aborted && setError(e instanceof ApiError ? e : new ApiError(0, e.message)));
     return () => abort.abort();
-  }, [by, model.all]);
-  const t = known ? model.t : tagged?.by === by ? model.part(tagged.t) : null;
+  }, [wanted, model.all]);
+  const t = !tags.length ? model.t : tagged?.tags === wanted ? model.part(tagged.t) : null;
   const rows = useMemo(() => {
     if (!t) return [];
     const k = kind ? t.kinds.indexOf(kind) : -1;
-    return statistics(t, keyOf(t, known ? by : `tag:${by}`), k < 0 ? undefined : (r) => t.kind[r] === k);
-  }, [t, by, kind]);
+    const key = (g: string) => keyOf(t, known(g) ? g : `tag:${g}`);
+    const first = key(by), second = then ? key(then) : null;
+    return statistics(t, second ? (r) => `${first(r)} · ${second(r)}` : first, k < 0 ? undefined : (r) => t.kind[r] === k);
+  }, [t, by, then, kind]);
   const most = rows.reduce((m, s) => Math.max(m, s.self), 1);
   const columns: Column<Stat>[] = [
-    { key: "key", label: by, width: "minmax(140px, 2fr)", by: (s) => s.key, cell: (s) => <bdi title={s.key}>{s.key.slice(0, 300)}</bdi> },
-    { key: "count", label: "Spans", width: "76px", right: true, by: (s) => s.count, cell: (s) => count(s.count) },
-    { key: "errors", label: "Errors", width: "84px", right: true, by: (s) => s.errors / s.count, cell: (s) => <ErrorShare part={s.errors} all={s.count} /> },
-    { ...time("p50", "p50", "Half of the spans take no longer"), },
+    { key: "key", label: then ? `${by} · ${then}` : by, width: "minmax(110px, 2fr)", by: (s) => s.key, cell: (s) => <bdi title={s.key}>{s.key.slice(0, 300)}</bdi> },
+    { key: "count", label: "Spans", width: "76px", right: true, by: (s) => s.count, cell: (s) => count(s.count), spare: 1 },
+    { key: "errors", label: "Errors", width: "84px", right: true, by: (s) => s.errors / s.count, cell: (s) => <ErrorShare part={s.errors} all={s.count} />, spare: 2 },
+    { ...time("p50", "p50", "Half of the spans take no longer"), spare: 2 },
     time("p95", "p95", "95 of 100 spans take no longer"),
-    { ...time("avg", "Average", "Mean duration"), wideOnly: true },
-    { ...time("max", "Max", "Longest"), wideOnly: true },
-    { ...time("total", "Total", "Sum of durations"), wideOnly: true },
+    { ...time("avg", "Average", "Mean duration"), spare: 3 },
+    { ...time("max", "Max", "Longest"), spare: 3 },
+    { ...time("total", "Total", "Sum of durations"), spare: 3 },
     {
       key: "self", label: "Self time", title: "Time in which no child was running", width: "minmax(100px, 1fr)", by: (s) => s.self,
       cell: (s) => (
@@ -58,6 +62,10 @@ export default function Statistics({ model }: { model: TraceModel }) {
         <label>
           Group by{" "}
           <input list="groupings" defaultValue={by} key={by} onBlur={(e) => setParams({ group: e.target.value === "service" ? null : e.target.value })} onKeyDown={(e) => e.key === "Enter" && setParams({ group: e.currentTarget.value })} />
+        </label>
+        <label>
+          then by{" "}
+          <input list="groupings" className="short" placeholder="nothing" defaultValue={then} key={"then " + then} onBlur={(e) => setParams({ then: e.target.value.trim() || null })} onKeyDown={(e) => e.key === "Enter" && setParams({ then: e.currentTarget.value.trim() || null })} />
         </label>
         <datalist id="groupings">
           {groupings.map((g) => (

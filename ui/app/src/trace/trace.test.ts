@@ -33,9 +33,30 @@ describe("rows", () => {
   test("34: a filter keeps what leads to a match, through a folded half as well", () => {
     const t = twoHops();
     const keep = Uint8Array.from([0, 0, 0, 1, 0]);
-    expect([...layout(t, shown(t.n, { keep })).rows]).toEqual([0, 1, 2, 3]);
-    expect([...layout(t, shown(t.n, { keep, hops: true })).rows]).toEqual([0, 2]);
+    expect([...layout(t, shown(t.n, { keep })).rows]).toEqual([0, 1, 2, 3, -1]);
+    expect([...layout(t, shown(t.n, { keep, hops: true })).rows]).toEqual([0, 2, -1]);
     expect([...layout(t, shown(t.n, { keep: new Uint8Array(t.n) })).rows]).toEqual([]);
+  });
+  test("34: what is left out below one parent is one row, which tells how many and opens", () => {
+    const t = skeleton([{}, { parent: 0, flags: 1 }, { parent: 1, flags: 1 }, { parent: 0 }, { parent: 3 }, { parent: 0 }, { service: "other" }]);
+    const keep = Uint8Array.from([0, 0, 0, 1, 0, 0, 0]);
+    const l = layout(t, shown(t.n, { keep }));
+    expect([...l.rows]).toEqual([0, -1, 3, -2, -3]);
+    expect(l.groups.map((g) => [g.first, g.hidden, g.errors])).toEqual([[1, { parent: 0, spans: 3 }, 2], [4, { parent: 3, spans: 1 }, 0], [6, { parent: -1, spans: 1 }, 0]]);
+    expect([1, 4, 6].map((r) => l.level[r])).toEqual([1, 2, 0]);
+    expect([l.spans, [...l.out!]]).toEqual([2, [0, 1, 1, 0, 1, 1, 1]]);
+    const opened = layout(t, shown(t.n, { keep, openPlaces: new Set([0]) }));
+    expect([...opened.rows]).toEqual([0, -1, 1, 2, 3, -2, 5, -3]);
+    expect([indexOf(opened, 1), indexOf(opened, 5), [...opened.out!]]).toEqual([2, 6, [0, 0, 0, 0, 1, 0, 1]]);
+    expect(opened.groups[0]!.hidden!.spans).toBe(3);
+  });
+  test("34: with pairs folded, what is left out stands below the call; revealing finds it", () => {
+    const t = twoHops();
+    const keep = Uint8Array.from([0, 0, 0, 0, 1]), o = shown(t.n, { keep, hops: true, openPlaces: new Set() });
+    const l = layout(t, o);
+    expect([[...l.rows], l.groups[0]!.hidden, l.level[2]]).toEqual([[0, -1, 4], { parent: 0, spans: 2 }, 1]);
+    reveal(t, l, o.collapsed, o.openGroups, 2, o.openPlaces);
+    expect([...layout(t, o).rows]).toEqual([0, -1, 2, 4]);
   });
   test("similar siblings become one row that opens; failed ones stay apart", () => {
     const rows = [{ took: 100 }, ...Array.from({ length: 7 }, (_, i) => ({ parent: 0, from: i * 10, service: "redis", flags: i === 3 ? 1 : 0 }))];
