@@ -22,7 +22,7 @@ type Call struct {
 // counts.
 func Calls(spans []Span) []Call {
 	all := assembled(spans)
-	l := linker{spans: all, parents: parentsOf(all), callers: make([]int, len(all)), answered: make([]bool, len(all))}
+	l := linker{spans: all, parents: parentsOf(all), callers: make([]int, len(all)), answered: make([]bool, len(all)), calls: make([]Call, 0, len(all))}
 	order := parentsFirst(l.parents)
 	for _, i := range order {
 		l.findCaller(i)

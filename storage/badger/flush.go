@@ -2,7 +2,6 @@ package badger
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/storage"
 )
 
 const (
@@ -39,7 +39,10 @@ func (s *Store) flushHead(h *head) error {
 			rows += len(todo[n].rows)
 			n++
 		}
-		f := &flush{store: s, p: p, view: &v, now: began, minutes: make(map[callKey]callCount), others: make(map[*partition]*badger.Txn)}
+		f := &flush{
+			store: s, p: p, view: &v, now: began, minutes: make(map[callKey]callCount),
+			outliner: outliner{o: storage.Outline{Tags: []string{errorTerm.key}}}, others: make(map[*partition]*badger.Txn),
+		}
 		if n == len(todo) {
 			f.applied = h.lastLSN
 		}
@@ -68,14 +71,16 @@ type flush struct {
 
 	txn      *badger.Txn
 	builders [2]*segmentBuilder // normal, outliers
-	ids      [2]uint32          // of the segments
+	segments [2]uint32          // their ids
 	readers  readers
+	outliner outliner
 	others   map[*partition]*badger.Txn // of the other partitions, as far as they were asked
 	minutes  map[callKey]callCount
 
-	spans  []spandrel.Span // these three are reused
+	spans  []spandrel.Span // these are reused
 	tags   []decoder
-	sorted []spandrel.SpanID
+	ids    []spandrel.SpanID
+	places []place
 }
 
 func (f *flush) run(traces []headTrace) error {
@@ -92,7 +97,7 @@ func (f *flush) run(traces []headTrace) error {
 		next = f.p.segments[n-1].id + 1
 	}
 	for i := range f.builders {
-		f.builders[i], f.ids[i] = newSegmentBuilder(), next+uint32(i)
+		f.builders[i], f.segments[i] = newSegmentBuilder(), next+uint32(i)
 	}
 	for _, t := range traces {
 		if err := f.addTrace(t); err != nil {
@@ -123,113 +128,6 @@ func (f *flush) run(traces []headTrace) error {
 	return nil
 }
 
-// addTrace adds the spans of a trace that are not stored yet to the segments
-// and the calls that they make to the minutes.
-func (f *flush) addTrace(t headTrace) error {
-	stored, refs, err := f.stored(t.id)
-	if err != nil {
-		return err
-	}
-	if len(stored) > 0 {
-		t.rows = f.dropStored(t.rows, stored)
-	}
-	if len(t.rows) == 0 {
-		return nil
-	}
-	f.spans, f.tags = f.view.outlines(f.spans[:0], f.tags[:0], t.rows)
-	f.addCalls(t.rows, stored)
-	for i, b := range f.builders {
-		ref := rowsRef{segment: f.ids[i]}
-		for k := range f.spans {
-			if sp := &f.spans[k]; f.isOutlier(sp) == (i == 1) {
-				if row := b.add(sp, f.tags[k]); ref.n == 0 {
-					ref.first = row
-				}
-				ref.n++
-			}
-		}
-		if ref.n > 0 {
-			refs = appendRowsRef(refs, ref)
-		}
-	}
-	return f.txn.Set(traceKey(t.id), refs)
-}
-
-// addCalls adds what the rows, whose outlines are in f.spans, add to the calls
-// of what is stored of their trace. Outlines are enough to tell calls, unless
-// spans have one id: then it takes all of them to tell parts from duplicates.
-func (f *flush) addCalls(rows []int32, stored []spandrel.Span) {
-	fresh := f.spans
-	f.sorted = f.sorted[:0]
-	for i := range stored {
-		f.sorted = append(f.sorted, stored[i].ID)
-	}
-	for i := range fresh {
-		f.sorted = append(f.sorted, fresh[i].ID)
-	}
-	slices.Sort(f.sorted)
-	for i := 1; i < len(f.sorted); i++ {
-		if f.sorted[i] == f.sorted[i-1] {
-			fresh = f.view.spans(rows)
-			break
-		}
-	}
-	addCallDelta(f.minutes, stored, fresh, f.p.names.id)
-}
-
-func (f *flush) isOutlier(s *spandrel.Span) bool {
-	now := f.now.UnixNano()
-	return s.Start < now-int64(outlier) || s.Start > now+int64(outlier)
-}
-
-// dropStored removes the rows whose spans are Equal to a stored one.
-func (f *flush) dropStored(rows []int32, stored []spandrel.Span) []int32 {
-	byID := make(map[spandrel.SpanID][]*spandrel.Span, len(stored))
-	for i := range stored {
-		id := stored[i].ID
-		byID[id] = append(byID[id], &stored[i])
-	}
-	var s spandrel.Span
-	return slices.DeleteFunc(slices.Clone(rows), func(at int32) bool {
-		alike := byID[f.view.rows[at].spanID()]
-		if len(alike) == 0 {
-			return false
-		}
-		_ = f.view.rows[at].decode(&s)
-		return slices.ContainsFunc(alike, s.Equal)
-	})
-}
-
-// stored reads all spans of a trace from segments, those of a flush before
-// this one included, and its index entry in the open partition. Spans that
-// cannot be read are left out.
-func (f *flush) stored(id spandrel.TraceID) (spans []spandrel.Span, raw []byte, err error) {
-	refs, raw, err := traceRefs(f.txn, id)
-	if err != nil {
-		if !errors.Is(err, errSegment) {
-			return nil, nil, err
-		}
-		f.store.corrupt(f.p.dir, err)
-	}
-	spans = f.readers.spans(f.store, f.p, f.txn, id, refs, nil)
-	for _, p := range f.store.partitions() {
-		if p == f.p || p.filter != nil && !p.filter.Contains(hashID(id)) {
-			continue
-		}
-		txn := f.others[p]
-		if txn == nil {
-			txn = p.db.NewTransaction(false)
-			f.others[p] = txn
-		}
-		if refs, _, err := traceRefs(txn, id); err != nil {
-			f.store.corrupt(p.dir, err)
-		} else {
-			spans = f.readers.spans(f.store, p, txn, id, refs, spans)
-		}
-	}
-	return spans, raw, nil
-}
-
 // setSegments puts the segments that have rows into the transaction.
 func (f *flush) setSegments() (infos []segmentInfo, fresh []opKey, err error) {
 	for i, b := range f.builders {
@@ -240,7 +138,7 @@ func (f *flush) setSegments() (infos []segmentInfo, fresh []opKey, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		info := segmentInfo{f.ids[i], span, b.foot.rows, b.foot.traces, int64(len(seg)), new(segmentFilter)}
+		info := segmentInfo{f.segments[i], span, b.foot.rows, b.foot.traces, int64(len(seg)), new(segmentFilter)}
 		ops := f.store.catalog.unknown(f.p, b.listed())
 		if err := f.txn.Set(segmentKey(keySegment, info.id), seg); err != nil {
 			return nil, nil, err

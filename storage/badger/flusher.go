@@ -112,6 +112,7 @@ func (s *Store) isOld(p *partition) bool { return s.o.elapsed()-p.bornAt >= s.o.
 // retire makes the open partition one to be sealed. The next flush makes a
 // new one.
 func (s *Store) retire() {
+	s.open.seen = nil
 	s.unsealed = append(s.unsealed, s.open)
 	s.open = nil
 }
@@ -137,7 +138,7 @@ func (s *Store) partitionForFlush(now time.Time) (*partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.applied = s.applied.Load()
+	p.applied, p.seen = s.applied.Load(), newTraceSet(s.o.Sizes.PartitionBytes)
 	s.open = p
 	return p, nil
 }

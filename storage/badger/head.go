@@ -191,8 +191,8 @@ func (v *headView) appendSpans(into []spandrel.Span, rows []int32) []spandrel.Sp
 	return into
 }
 
-// outlines is appendSpans, but of tags the spans have those alone that say
-// whether they failed; all of them are left to read in tags, one for each span.
+// outlines is appendSpans, but the spans have no tags: they are left to read in
+// tags, for each span.
 func (v *headView) outlines(into []spandrel.Span, tags []decoder, rows []int32) ([]spandrel.Span, []decoder) {
 	for _, at := range rows {
 		if len(into) < cap(into) {
@@ -200,9 +200,7 @@ func (v *headView) outlines(into []spandrel.Span, tags []decoder, rows []int32) 
 		} else {
 			into = append(into, spandrel.Span{})
 		}
-		s := &into[len(into)-1]
-		d, _ := v.rows[at].outline(s)
-		s.Tags = d.onlyTags(errorTerm.key, s.Tags)
+		d, _ := v.rows[at].outline(&into[len(into)-1])
 		tags = append(tags, d)
 	}
 	return into, tags

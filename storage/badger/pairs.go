@@ -57,10 +57,14 @@ func (b *segmentBuilder) addOperation(s *spandrel.Span) int {
 	f := &b.facts[op]
 	f.kinds[s.Kind/64] |= 1 << (s.Kind % 64)
 	f.longest = max(f.longest, s.Duration)
-	if s.Duration > f.longestFailed && s.HasTag(errorTerm.key, errorTerm.text) {
+	return op
+}
+
+// noteFailure notes of the row, whose operation it is, how long it took to fail.
+func (b *segmentBuilder) noteFailure(op int, s *spandrel.Span) {
+	if f := &b.facts[op]; s.Duration > f.longestFailed && s.HasTag(errorTerm.key, errorTerm.text) {
 		f.longestFailed = s.Duration
 	}
-	return op
 }
 
 // listed are the operations as they are listed.

@@ -52,8 +52,9 @@ type partition struct {
 	newest   time.Time     // when spans were flushed to it last
 	bornAt   time.Duration // born and newest by Options.elapsed; negative = before the store was opened
 	newestAt time.Duration
-	filter   *fuse // of trace ids, nil = none yet
-	bytes    int64 // on disk, when last measured
+	filter   *fuse    // of trace ids, nil = none yet
+	seen     traceSet // of an open partition, unless it was opened again
+	bytes    int64    // on disk, when last measured
 
 	verified bool          // its tables were read and found sound
 	readers  atomic.Int32  // snapshots that are in use

@@ -24,6 +24,8 @@ var rowKeys = [...]string{
 	"messaging.destination.name", "error.type", "thread.name",
 }
 
+var errorKey = rowKey(errorTerm.key)
+
 // rowKeySlots finds a key: 1 + its number, from where its hash is on; 0 = none.
 var rowKeySlots = func() (slots [256]uint8) {
 	for n, key := range rowKeys {
@@ -111,6 +113,11 @@ type rowTag struct {
 	value  string
 }
 
+// isError reports whether it is one of the tags that say whether a span failed.
+func (t *rowTag) isError() bool {
+	return t.number == errorKey || t.number < 0 && t.key == errorTerm.key
+}
+
 func (d *decoder) rowTag() rowTag {
 	n := d.uvarint()
 	if n&1 == 0 {
@@ -122,16 +129,4 @@ func (d *decoder) rowTag() rowTag {
 		return rowTag{}
 	}
 	return rowTag{tagColumn{key: rowKeys[n]}, int(n), d.text()}
-}
-
-// onlyTags is rowTags of those tags alone that have the key; d is a copy, so
-// that all tags are still left to read.
-func (d decoder) onlyTags(key string, into []spandrel.Tag) []spandrel.Tag {
-	into = into[:0]
-	for range d.tagCount() {
-		if t := d.rowTag(); t.key == key {
-			into = append(into, spandrel.Tag{Key: key, Value: spandrel.RawValue(t.kind, t.value)})
-		}
-	}
-	return into
 }

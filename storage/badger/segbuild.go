@@ -72,8 +72,9 @@ func newSegmentBuilder() *segmentBuilder {
 
 func (b *segmentBuilder) rows() int { return b.foot.rows }
 
-// add appends a row and returns its number. Of the span's own tags it reads those
-// alone that tell whether it failed: all are in tags, as appendRowTags wrote them.
+// add appends a row and returns its number. The span comes without tags, which
+// are in tags as appendRowTags wrote them, and leaves with those alone that tell
+// whether it failed.
 func (b *segmentBuilder) add(s *spandrel.Span, tags decoder) int {
 	if b.foot.rows > 0 && b.foot.rows%pageRows == 0 {
 		b.cutPage()
@@ -144,18 +145,22 @@ func (b *segmentBuilder) addColumns(s *spandrel.Span, tags decoder) {
 	b.columns[colRest].addBytes(page, b.scratch)
 	b.columns[colResource].pair(op)
 	b.columns[colRest].pair(op)
-	b.columns[colShape].add(page, b.addTags(page, op, tags))
+	b.columns[colShape].add(page, b.addTags(page, op, s, tags))
+	b.noteFailure(op, s)
 }
 
 // addTags adds the tags to their columns and returns the shape: the columns'
 // numbers in order, counted from the first tag column, as uvarints.
-func (b *segmentBuilder) addTags(page, op int, tags decoder) string {
+func (b *segmentBuilder) addTags(page, op int, s *spandrel.Span, tags decoder) string {
 	node := &b.shapes
 	left := tags
 	for range left.tagCount() {
 		t := left.rowTag()
 		node = node.step(&t, b)
 		b.columns[node.column].addOf(op, page, t.value)
+		if t.isError() {
+			s.Tags = append(s.Tags, spandrel.Tag{Key: t.key, Value: spandrel.RawValue(t.kind, t.value)})
+		}
 	}
 	if node.shape == "" && node != &b.shapes {
 		var shape []byte
