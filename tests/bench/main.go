@@ -83,7 +83,7 @@ func main() {
 	flag.Var(&c.sizes, "spans", "`NUMBER` of spans for each, such as 100k; more than one, 1M,3M, asks the questions at each of them")
 	flag.BoolVar(&c.spandrelOnly, "spandrel-only", false, "leave Jaeger out")
 	flag.IntVar(&c.slice, "slice", 25_000, "spans of a turn")
-	flag.IntVar(&c.conns, "connections", 40, "connections that post")
+	flag.IntVar(&c.conns, "connections", 40, "connections that post: a sidecar of each of the 40 services has one")
 	flag.IntVar(&c.maxBatch, "max-batch", 35, "most spans of a post; half of the posts have 5, as Envoy's, the others 5 to this")
 	flag.IntVar(&c.huge, "huge", 100_000, "spans of one large trace, posted and asked for at the end; 0 = none")
 	flag.Uint64Var(&c.seed, "seed", 1, "of the traffic")
