@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -162,14 +163,19 @@ func theirSpan(s spandrel.Span, o *tracepb.Span) spandrel.Span {
 	}
 	s.Tags = theirTags(o.GetAttributes())
 	for _, e := range o.GetEvents() {
-		s.Events = append(s.Events, spandrel.Event{Time: int64(e.GetTimeUnixNano()), Name: e.GetName(), Fields: theirTags(e.GetAttributes())})
+		event := spandrel.Event{Time: int64(e.GetTimeUnixNano()), Name: e.GetName(), Fields: theirTags(e.GetAttributes())}
+		if event.Time != 0 || event.Name != "" || event.Fields != nil {
+			s.Events = append(s.Events, event)
+		}
 	}
 	for _, l := range o.GetLinks() {
 		link := spandrel.Link{TraceID: theirTraceID(l.GetTraceId()), ID: theirSpanID(l.GetSpanId()), TraceState: l.GetTraceState(), Tags: theirTags(l.GetAttributes())}
 		if i := slices.IndexFunc(link.Tags, func(t spandrel.Tag) bool { return t.Key == "opentracing.ref_type" }); i >= 0 && link.Tags[i].Value.String() == "child_of" {
 			link.Type = spandrel.LinkChildOf
 		}
-		s.Links = append(s.Links, link)
+		if !link.TraceID.IsZero() || link.ID != 0 || link.TraceState != "" || link.Tags != nil {
+			s.Links = append(s.Links, link)
+		}
 	}
 	return s
 }
@@ -206,7 +212,9 @@ func theirTags(attributes []*commonpb.KeyValue) []spandrel.Tag {
 			}
 			tag.Value = spandrel.StringValue(string(text))
 		}
-		tags = append(tags, tag)
+		if tag != (spandrel.Tag{}) {
+			tags = append(tags, tag)
+		}
 	}
 	return tags
 }
@@ -233,6 +241,9 @@ func theirRaw(v *commonpb.AnyValue) any {
 	case *commonpb.AnyValue_IntValue:
 		return v.IntValue
 	case *commonpb.AnyValue_DoubleValue:
+		if v.DoubleValue-v.DoubleValue != 0 { // no number, or infinite: the collector fails
+			return strings.TrimPrefix(strings.Replace(strconv.FormatFloat(v.DoubleValue, 'g', -1, 64), "Inf", "Infinity", 1), "+")
+		}
 		return v.DoubleValue
 	case *commonpb.AnyValue_BytesValue:
 		return v.BytesValue

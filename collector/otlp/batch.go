@@ -205,9 +205,10 @@ func spanID(b []byte) (id spandrel.SpanID, ok bool) {
 	return spandrel.SpanID(binary.BigEndian.Uint64(b)), true
 }
 
-// link sets the link's ids and its type, which OpenTracing's bridge tells in an
-// attribute. A link to nothing is kept, views warn of it.
-func (s *sent) link(l *spandrel.Link, trace, id []byte) {
+// link gives the link its ids and its type, which OpenTracing's bridge tells in
+// an attribute, and adds it to the links, unless it says nothing. One to
+// nothing is kept, views warn of it.
+func (s *sent) link(links []spandrel.Link, l spandrel.Link, trace, id []byte) []spandrel.Link {
 	var ok bool
 	if l.TraceID, ok = traceID(trace); !ok && s.bad == nil {
 		s.bad = badID(ReasonLink, "trace_id of a link", trace, errLength)
@@ -223,14 +224,31 @@ func (s *sent) link(l *spandrel.Link, trace, id []byte) {
 			break
 		}
 	}
+	if l.TraceID.IsZero() && l.ID == 0 && l.TraceState == "" && l.Tags == nil {
+		return links
+	}
+	return append(links, l)
 }
 
-// event sets the event's time.
-func (s *sent) event(e *spandrel.Event, at uint64) {
+// event gives the event its time and adds it to the events, unless it says
+// nothing.
+func (s *sent) event(events []spandrel.Event, e spandrel.Event, at uint64) []spandrel.Event {
 	var bad *fieldError
 	if e.Time, bad = unixNano("time_unix_nano of an event", at); bad != nil && s.bad == nil {
 		s.bad = bad
 	}
+	if at == 0 && e.Name == "" && e.Fields == nil {
+		return events
+	}
+	return append(events, e)
+}
+
+// addTag adds an attribute to the tags, unless it says nothing.
+func addTag(tags []spandrel.Tag, t spandrel.Tag) []spandrel.Tag {
+	if t == (spandrel.Tag{}) {
+		return tags
+	}
+	return append(tags, t)
 }
 
 // service takes the service's name, the first if there are several, out of a

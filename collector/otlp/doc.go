@@ -6,7 +6,7 @@
 // for what neither Jaeger nor Zipkin has: schema URLs, trace flags, the counts
 // of what the sender dropped, and the ids of scopes' and resources' entities. An
 // attribute that is an array or a map becomes the JSON text that Jaeger makes of
-// it. As in Zipkin's receiver, an error means that the body is not what it claims
+// it, and an attribute, an event or a link that says nothing is none. As in Zipkin's receiver, an error means that the body is not what it claims
 // to be and that none of it can be used; its text says where, as an offset in
 // bytes. A [spandrel.Rejection] means that one span of a sound body makes no
 // sense, and costs that span only.

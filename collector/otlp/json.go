@@ -100,8 +100,8 @@ func isKey(after []byte) bool {
 	return len(after) > 0 && after[0] == ':'
 }
 
-// The messages in JSON. A span is decoded on its own, so that one that makes no
-// sense costs no other.
+// The messages in JSON. Spans are decoded one by one, so that one that makes no
+// sense costs no other, and too many of them no memory.
 type (
 	jsonRequest struct {
 		ResourceSpans []jsonResourceSpans
@@ -115,7 +115,7 @@ type (
 			Name, Version string
 			Attributes    []jsonAttribute
 		}
-		Spans []json.RawMessage
+		Spans json.RawMessage // a list
 	}
 	jsonSpan struct {
 		TraceID, SpanID, ParentSpanID      string
@@ -161,37 +161,50 @@ func (d *Decoder) jsonResourceSpans(r *jsonResourceSpans) error {
 	for i := range r.ScopeSpans {
 		s := &r.ScopeSpans[i]
 		all.Scope = spandrel.Scope{Name: s.Scope.Name, Version: s.Scope.Version, Tags: jsonTags(s.Scope.Attributes)}
-		for _, raw := range s.Spans {
-			if err := d.jsonSpan(raw, all); err != nil {
-				return err
-			}
+		if err := d.jsonSpans(s.Spans, all); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// jsonSpan adds a span, which has what all have.
-func (d *Decoder) jsonSpan(raw json.RawMessage, all spandrel.Span) error {
-	var j jsonSpan
-	if err := json.Unmarshal(raw, &j); err != nil {
-		return d.reject(&fieldError{ReasonSpan, err})
+// jsonSpans adds the spans of the list, which have what all have.
+func (d *Decoder) jsonSpans(list json.RawMessage, all spandrel.Span) error {
+	if len(list) == 0 || string(list) == "null" {
+		return nil
 	}
+	spans := json.NewDecoder(bytes.NewReader(list))
+	if begin, _ := spans.Token(); begin != json.Delim('[') {
+		return fmt.Errorf("malformed request: spans are no list but %.40q", list)
+	}
+	for next := new(jsonSpan); spans.More(); *next = (jsonSpan{}) {
+		if err := spans.Decode(next); err != nil {
+			if err := d.reject(&fieldError{ReasonSpan, err}); err != nil {
+				return err
+			}
+		} else if err := d.jsonSpan(next, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jsonSpan adds a span.
+func (d *Decoder) jsonSpan(j *jsonSpan, all spandrel.Span) error {
 	s := sent{span: all, start: uint64(j.StartTimeUnixNano), end: uint64(j.EndTimeUnixNano)}
 	s.span.Name, s.span.TraceState = j.Name, j.TraceState
 	s.span.Kind, s.span.Status, s.span.StatusMessage = j.Kind.kind(), j.Status.Code.status(), j.Status.Message
 	s.span.Tags = jsonTags(j.Attributes)
 	for i := range j.Events {
 		e := &j.Events[i]
-		event := spandrel.Event{Name: e.Name, Fields: jsonTags(e.Attributes)}
-		s.event(&event, uint64(e.TimeUnixNano))
-		s.span.Events = append(s.span.Events, event)
+		s.span.Events = s.event(s.span.Events, spandrel.Event{Name: e.Name, Fields: jsonTags(e.Attributes)}, uint64(e.TimeUnixNano))
 	}
 	var bad *fieldError
 	for i := range j.Links {
 		l := &j.Links[i]
 		link := spandrel.Link{TraceState: l.TraceState, Tags: jsonTags(l.Attributes)}
-		s.link(&link, unhex(ReasonLink, "trace_id of a link", l.TraceID, &bad), unhex(ReasonLink, "span_id of a link", l.SpanID, &bad))
-		s.span.Links = append(s.span.Links, link)
+		trace, id := unhex(ReasonLink, "trace_id of a link", l.TraceID, &bad), unhex(ReasonLink, "span_id of a link", l.SpanID, &bad)
+		s.span.Links = s.link(s.span.Links, link, trace, id)
 	}
 	s.traceID = unhex(ReasonTraceID, "trace_id", j.TraceID, &bad)
 	s.id = unhex(ReasonSpanID, "span_id", j.SpanID, &bad)
@@ -212,12 +225,9 @@ func unhex(reason, field, id string, bad **fieldError) []byte {
 }
 
 func jsonTags(attributes []jsonAttribute) []spandrel.Tag {
-	if len(attributes) == 0 {
-		return nil
-	}
-	tags := make([]spandrel.Tag, len(attributes))
-	for i, a := range attributes {
-		tags[i] = spandrel.Tag{Key: a.Key, Value: a.Value.value()}
+	var tags []spandrel.Tag
+	for _, a := range attributes {
+		tags = addTag(tags, spandrel.Tag{Key: a.Key, Value: a.Value.value()})
 	}
 	return tags
 }

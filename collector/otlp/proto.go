@@ -286,8 +286,7 @@ func (d *protoDecoder) event(s *sent, f *field) (err error) {
 		}
 	}
 	e.Fields = from(d.fields, mark)
-	s.event(&e, at)
-	d.events = append(d.events, e)
+	d.events = s.event(d.events, e, at)
 	return err
 }
 
@@ -308,7 +307,6 @@ func (d *protoDecoder) link(s *sent, f *field) (err error) {
 		}
 	}
 	l.Tags = from(d.fields, mark)
-	s.link(&l, trace, id)
-	d.links = append(d.links, l)
+	d.links = s.link(d.links, l, trace, id)
 	return err
 }

@@ -29,7 +29,7 @@ func (d *protoDecoder) attribute(tags []spandrel.Tag, f *field) ([]spandrel.Tag,
 			tag.Value, err = d.value(&m.field)
 		}
 	}
-	return append(tags, tag), err
+	return addTag(tags, tag), err
 }
 
 // value reads an AnyValue.
