@@ -27,7 +27,7 @@ collector/otlp:      spandrel
 collector:           spandrel storage collector/zipkin
 query:               spandrel storage
 query/apitest:
-query/jaegerapi:     spandrel storage query
+query/jaegerapi:     spandrel storage query collector/otlp
 query/uiapi:         spandrel storage query
 ui:
 cmd/spandrel:        storage storage/memory storage/badger collector query query/jaegerapi query/uiapi ui

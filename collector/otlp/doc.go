@@ -3,12 +3,14 @@
 // keeps no state.
 //
 // A span is kept as sent, attributes in their order and with their types, but
-// for what neither Jaeger nor Zipkin has: schema URLs, trace flags, the counts
-// of what the sender dropped, and the ids of scopes' and resources' entities. An
-// attribute that is an array or a map becomes the JSON text that Jaeger makes of
-// it, and an attribute, an event or a link that says nothing is none. As in Zipkin's receiver, an error means that the body is not what it claims
-// to be and that none of it can be used; its text says where, as an offset in
-// bytes. A [spandrel.Rejection] means that one span of a sound body makes no
+// for what neither Jaeger nor Zipkin has: schema URLs, trace flags, and the
+// counts of what the sender dropped. An attribute that is an array or a map
+// becomes the JSON text that Jaeger makes of it; an attribute, an event or a link
+// that says nothing is none.
+//
+// An error means that the body is not what it claims to be, and that none of it
+// can be used; its text says where, as an offset in bytes, wherever that is
+// known. A [spandrel.Rejection] means that one span of a sound body makes no
 // sense, and costs that span only.
 //
 // The input's shapes are those of opentelemetry/proto/trace/v1/trace.proto.
@@ -43,7 +45,7 @@ const (
 var (
 	errMissing = errors.New("is missing")
 	errHex     = errors.New("is not hexadecimal")
-	errLength  = errors.New("is not of its length")
+	errLength  = errors.New("is of a wrong length")
 	errZero    = errors.New("is all zeros")
 	errLate    = errors.New("is after the year 2262")
 )

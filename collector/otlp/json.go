@@ -219,7 +219,11 @@ func (d *Decoder) jsonSpan(j *jsonSpan, all spandrel.Span) error {
 func unhex(reason, field, id string, bad **fieldError) []byte {
 	b, err := hex.DecodeString(id)
 	if err != nil && *bad == nil {
-		*bad = &fieldError{reason, fmt.Errorf("%s %.40q %w", field, id, errHex)}
+		cause := errHex
+		if errors.Is(err, hex.ErrLength) {
+			cause = errLength
+		}
+		*bad = &fieldError{reason, fmt.Errorf("%s %.40q %w", field, id, cause)}
 	}
 	return b
 }
