@@ -30,6 +30,7 @@ type batch struct {
 	spans    []spandrel.Span
 	rejected []spandrel.Rejection
 	index    int // of the span being decoded
+	room     int // for more of what spans share
 
 	tags   []spandrel.Tag // of spans
 	fields []spandrel.Tag // of resources, scopes, events and links
@@ -38,9 +39,10 @@ type batch struct {
 	raw    []byte // of integers and floats
 }
 
-// begin takes back all memory for the next body.
-func (b *batch) begin() {
+// begin takes back all memory for a body of so many bytes.
+func (b *batch) begin(total int) {
 	b.spans, b.rejected, b.index = again(b.spans, maxKeptSpans), nil, 0
+	b.room = maxShared*total + 1<<20
 	b.tags, b.fields = again(b.tags, maxKeptTags), again(b.fields, maxKeptTags)
 	b.events, b.links = again(b.events, maxKeptEvents), again(b.links, maxKeptEvents)
 	b.raw = again(b.raw, 8*maxKeptTags)
@@ -90,6 +92,30 @@ var (
 	noSpanID  = &fieldError{ReasonSpanID, fmt.Errorf("span_id %w", errMissing)}
 )
 
+// shared is what all spans of a resource, or of a scope in it, have.
+type shared struct {
+	span spandrel.Span
+	size int // in bytes
+}
+
+func (s *shared) resource(tags []spandrel.Tag) {
+	s.span.Local.Service, s.span.Resource = service(tags)
+	s.size = len(s.span.Local.Service) + tagsSize(s.span.Resource)
+}
+
+func (s *shared) scope(scope spandrel.Scope) {
+	s.span.Scope = scope
+	s.size += len(scope.Name) + len(scope.Version) + tagsSize(scope.Tags)
+}
+
+func tagsSize(tags []spandrel.Tag) int {
+	n := 0
+	for i := range tags {
+		n += len(tags[i].Key) + len(tags[i].Value.Raw())
+	}
+	return n
+}
+
 // sent is a span as it was sent, its fields not yet looked at.
 type sent struct {
 	span                spandrel.Span // but for what follows
@@ -99,17 +125,21 @@ type sent struct {
 }
 
 // add gives the span its meaning and adds it to the batch, or to the rejected.
-// It fails when there are too many of those.
-func (b *batch) add(s *sent) error {
-	bad := s.finish()
-	if bad == nil {
-		b.spans = append(b.spans, s.span)
-		b.index++
-		return nil
+// It fails when there are too many of those, or too much is shared.
+func (b *batch) add(s *sent, all *shared) error {
+	if bad := s.finish(); bad != nil {
+		return b.reject(bad)
 	}
-	return b.reject(bad)
+	if b.room -= all.size; b.room < 0 {
+		return fmt.Errorf("a resource and a scope of %d bytes are repeated in too many spans, at index %d", all.size, b.index)
+	}
+	b.spans = append(b.spans, s.span)
+	b.index++
+	return nil
 }
 
+// reject records why the current span is none of ours. It fails when there are
+// too many of them.
 func (b *batch) reject(bad *fieldError) error {
 	b.rejected = append(b.rejected, spandrel.Rejection{Index: b.index, Reason: bad.reason, Err: bad.err})
 	b.index++

@@ -43,6 +43,12 @@ func pspan(fields ...string) string {
 	return pbytes(1, pbytes(2, pbytes(2, pbytes(1, zeros8, id9), pbytes(2, id9), strings.Join(fields, ""))))
 }
 
+// sharing is a request of spans of a resource with an attribute of size bytes.
+func sharing(size, spans int) string {
+	return pbytes(1, pbytes(1, pbytes(1, pbytes(1, strings.Repeat("x", size)))),
+		pbytes(2, strings.Repeat(pbytes(2, pbytes(1, zeros8, id9), pbytes(2, id9)), spans)))
+}
+
 // nested is an attribute of so many arrays in each other.
 func nested(depth int) string {
 	value := ""
@@ -89,6 +95,8 @@ var protoBodies = []body{
 	{name: "nested as deep as may be", body: pspan(nested(maxDepth)), spans: 1},
 	{name: "nested deeper", body: pspan(nested(maxDepth + 1)), err: "more than 64 arrays and maps in each other at byte"},
 	{name: "nested beyond all", body: pspan(nested(10_000)), err: "more than 64 arrays and maps in each other at byte"},
+	{name: "a large resource of many spans", body: sharing(1<<14, 100), spans: 100},
+	{name: "a larger resource of more spans than stores could write", body: sharing(1<<16, 1<<12), err: "a resource and a scope of 65536 bytes are repeated in too many spans, at index"},
 	{name: "more invalid spans than are counted", body: pbytes(1, pbytes(2, strings.Repeat(pbytes(2), maxRejected+1))), err: "more than 65536 invalid spans"},
 }
 
@@ -130,6 +138,7 @@ var jsonBodies = []body{
 	{name: "a resource with a bad attribute", body: `{"resourceSpans":[{"resource":{"attributes":[{"key":"k","value":{"intValue":"x"}}]}}]}`, err: "malformed request"},
 	{name: "nested as deep as may be", body: with(`,"attributes":[` + nestedJSON(maxDepth) + `]`), spans: 1},
 	{name: "nested beyond all", body: with(`,"attributes":[` + nestedJSON(10_000) + `]`), err: "objects and arrays in each other at byte"},
+	{name: "a larger scope of more spans than stores could write", body: strings.Replace(strings.Replace(with(``), `"spans":[`, `"spans":[`+strings.Repeat(`{"traceId":"00000000000000000000000000000009","spanId":"0000000000000009"},`, 1<<12), 1), `"spans"`, `"scope":{"name":"`+strings.Repeat("x", 1<<16)+`"},"spans"`, 1), err: "are repeated in too many spans"},
 	{name: "more invalid spans than are counted", body: strings.Replace(with(``), `"spans":[`, `"spans":[`+strings.Repeat("0,", maxRejected+1), 1), err: "more than 65536 invalid spans"},
 }
 

@@ -38,6 +38,10 @@ const (
 	// maxRejected bounds what a hostile body of tiny invalid spans can cost: a
 	// body with more is malformed as a whole.
 	maxRejected = 1 << 16
+	// maxShared bounds how much larger spans that share a resource and a scope
+	// are on their own, as stores write them, than the body. A resource of 4 kB
+	// and spans of 150 bytes keep within it.
+	maxShared = 32
 	// maxDepth is how deep arrays and maps may be nested in an attribute.
 	maxDepth = 64
 )

@@ -18,7 +18,7 @@ import (
 // Senders in a hurry use [Decoder.Proto]; this one is the standard library's
 // decoder and allocates.
 func (m *Decoder) JSON(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
-	m.begin()
+	m.begin(len(body))
 	body, err = prepare(body)
 	if err != nil {
 		return nil, nil, err
@@ -156,12 +156,12 @@ type (
 )
 
 func (d *Decoder) jsonResourceSpans(r *jsonResourceSpans) error {
-	var all spandrel.Span // what all spans have
-	all.Local.Service, all.Resource = service(jsonTags(r.Resource.Attributes))
+	var resource shared
+	resource.resource(jsonTags(r.Resource.Attributes))
 	for i := range r.ScopeSpans {
-		s := &r.ScopeSpans[i]
-		all.Scope = spandrel.Scope{Name: s.Scope.Name, Version: s.Scope.Version, Tags: jsonTags(s.Scope.Attributes)}
-		if err := d.jsonSpans(s.Spans, all); err != nil {
+		s, all := &r.ScopeSpans[i], resource
+		all.scope(spandrel.Scope{Name: s.Scope.Name, Version: s.Scope.Version, Tags: jsonTags(s.Scope.Attributes)})
+		if err := d.jsonSpans(s.Spans, &all); err != nil {
 			return err
 		}
 	}
@@ -169,7 +169,7 @@ func (d *Decoder) jsonResourceSpans(r *jsonResourceSpans) error {
 }
 
 // jsonSpans adds the spans of the list, which have what all have.
-func (d *Decoder) jsonSpans(list json.RawMessage, all spandrel.Span) error {
+func (d *Decoder) jsonSpans(list json.RawMessage, all *shared) error {
 	if len(list) == 0 || string(list) == "null" {
 		return nil
 	}
@@ -190,8 +190,8 @@ func (d *Decoder) jsonSpans(list json.RawMessage, all spandrel.Span) error {
 }
 
 // jsonSpan adds a span.
-func (d *Decoder) jsonSpan(j *jsonSpan, all spandrel.Span) error {
-	s := sent{span: all, start: uint64(j.StartTimeUnixNano), end: uint64(j.EndTimeUnixNano)}
+func (d *Decoder) jsonSpan(j *jsonSpan, all *shared) error {
+	s := sent{span: all.span, start: uint64(j.StartTimeUnixNano), end: uint64(j.EndTimeUnixNano)}
 	s.span.Name, s.span.TraceState = j.Name, j.TraceState
 	s.span.Kind, s.span.Status, s.span.StatusMessage = j.Kind.kind(), j.Status.Code.status(), j.Status.Message
 	s.span.Tags = jsonTags(j.Attributes)
@@ -212,7 +212,7 @@ func (d *Decoder) jsonSpan(j *jsonSpan, all spandrel.Span) error {
 	if bad != nil {
 		return d.reject(bad)
 	}
-	return d.add(&s)
+	return d.add(&s, all)
 }
 
 // unhex is the bytes of an id. If it is not hexadecimal, bad says so.

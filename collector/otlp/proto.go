@@ -35,7 +35,7 @@ import (
 // Empty bytes are an empty request.
 func (m *Decoder) Proto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
 	d := protoDecoder{&m.batch}
-	d.begin()
+	d.begin(len(body))
 	for request := (message{rest: body}); request.next(&err); {
 		if request.bytesAt(1) {
 			err = d.resourceSpans(&request.field)
@@ -140,8 +140,8 @@ func (d *protoDecoder) resourceSpans(f *field) (err error) {
 			err = d.resource(&m.field)
 		}
 	}
-	var all spandrel.Span // what all spans have
-	all.Local.Service, all.Resource = service(from(d.fields, mark))
+	var all shared
+	all.resource(from(d.fields, mark))
 	for m := f.inside(); m.next(&err); {
 		if m.bytesAt(2) {
 			err = d.scopeSpans(&m.field, all)
@@ -160,14 +160,16 @@ func (d *protoDecoder) resource(f *field) (err error) {
 }
 
 // scopeSpans reads the spans of one scope, which may come after them.
-func (d *protoDecoder) scopeSpans(f *field, all spandrel.Span) (err error) {
+func (d *protoDecoder) scopeSpans(f *field, all shared) (err error) {
+	var scope spandrel.Scope
 	mark := len(d.fields)
 	for m := f.inside(); m.next(&err); {
 		if m.bytesAt(1) {
-			err = d.scope(&all.Scope, &m.field)
+			err = d.scope(&scope, &m.field)
 		}
 	}
-	all.Scope.Tags = from(d.fields, mark)
+	scope.Tags = from(d.fields, mark)
+	all.scope(scope)
 	for m := f.inside(); m.next(&err); {
 		if m.bytesAt(2) {
 			err = d.span(&m.field, &all)
@@ -191,8 +193,8 @@ func (d *protoDecoder) scope(s *spandrel.Scope, f *field) (err error) {
 }
 
 // span reads a Span, which has what all have, and adds it to the batch.
-func (d *protoDecoder) span(f *field, all *spandrel.Span) (err error) {
-	s := sent{span: *all}
+func (d *protoDecoder) span(f *field, all *shared) (err error) {
+	s := sent{span: all.span}
 	tags, events, links := len(d.tags), len(d.events), len(d.links)
 	for m := f.inside(); m.next(&err); {
 		switch m.kind {
@@ -215,7 +217,7 @@ func (d *protoDecoder) span(f *field, all *spandrel.Span) (err error) {
 		return err
 	}
 	s.span.Tags, s.span.Events, s.span.Links = from(d.tags, tags), from(d.events, events), from(d.links, links)
-	return d.add(&s)
+	return d.add(&s, all)
 }
 
 // bytesField takes a field of Span that is bytes.
