@@ -17,8 +17,8 @@ import (
 //
 // Senders in a hurry use [Decoder.Proto]; this one is the standard library's
 // decoder and allocates.
-func (m *Decoder) JSON(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
-	m.begin(len(body))
+func (d *Decoder) JSON(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
+	d.begin(len(body))
 	body, err = prepare(body)
 	if err != nil {
 		return nil, nil, err
@@ -28,11 +28,11 @@ func (m *Decoder) JSON(body []byte) (spans []spandrel.Span, rejected []spandrel.
 		return nil, nil, malformed(err)
 	}
 	for i := range request.ResourceSpans {
-		if err := m.jsonResourceSpans(&request.ResourceSpans[i]); err != nil {
+		if err := d.jsonResourceSpans(&request.ResourceSpans[i]); err != nil {
 			return nil, nil, err
 		}
 	}
-	return m.spans, m.rejected, nil
+	return d.spans, d.rejected, nil
 }
 
 // malformed says where the JSON is wrong.
