@@ -24,7 +24,7 @@ storage/badger:      spandrel storage
 storage/storagetest: spandrel storage
 collector/zipkin:    spandrel
 collector/otlp:      spandrel
-collector:           spandrel storage collector/zipkin
+collector:           spandrel storage collector/zipkin collector/otlp
 query:               spandrel storage
 query/apitest:
 query/jaegerapi:     spandrel storage query collector/otlp
