@@ -154,7 +154,9 @@ func (p *post) follow(line string) error {
 
 // countSpans is the number of objects in a JSON list, or of spans in OTLP's JSON.
 func countSpans(body []byte) int {
-	var export struct{ ResourceSpans []struct{ ScopeSpans []struct{ Spans []any } } }
+	var export struct {
+		ResourceSpans []struct{ ScopeSpans []struct{ Spans []any } }
+	}
 	if json.Unmarshal(body, &export) == nil && export.ResourceSpans != nil {
 		n := 0
 		for _, r := range export.ResourceSpans {
