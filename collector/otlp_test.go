@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -412,4 +413,40 @@ func TestACallThatCameWholeIsStoredThoughTheClientIsGone(t *testing.T) {
 	if store.len() != 1 {
 		t.Error("not stored")
 	}
+}
+
+// FuzzCalls sends bytes for a call's body: there is one answer and nothing is
+// left behind.
+func FuzzCalls(f *testing.F) {
+	one, err := proto.Marshal(export(1, 0))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(append([]byte{0}, frameOf(one)...), "")
+	f.Add(append([]byte{1}, frameOf(encode(f, "gzip", one))...), "gzip")
+	f.Add([]byte{0, 0, 0, 0, 0}, "identity")
+	f.Add([]byte{0, 255, 255, 255, 255, 0}, "")
+	f.Add([]byte{1, 0, 0}, "gzip,zstd")
+	f.Fuzz(func(t *testing.T, body []byte, encoding string) {
+		store := &recorder{}
+		c := New(store, Options{Now: fixedNow})
+		r := httptest.NewRequest(http.MethodPost, otlpExport, bytes.NewReader(body))
+		r.ProtoMajor, r.ProtoMinor = 2, 0
+		r.Header.Set("Content-Type", "application/grpc")
+		r.Header.Set("Grpc-Encoding", encoding)
+		w := httptest.NewRecorder()
+		c.OTLPHandler(OTLPOptions{MaxMessageBytes: 1 << 16}).ServeHTTP(w, r)
+		answer := w.Result()
+		defer answer.Body.Close()
+		code := answer.Trailer.Get("Grpc-Status")
+		if answer.StatusCode != http.StatusOK || code != "0" && code != "3" && code != "8" && code != "12" {
+			t.Errorf("got %s, status %q", answer.Status, code)
+		}
+		if code != "0" && (store.len() > 0 || w.Body.Len() > 0 || answer.Trailer.Get("Grpc-Message") == "") {
+			t.Errorf("status %s %q: %d spans are stored, the answer has %d bytes", code, answer.Trailer.Get("Grpc-Message"), store.len(), w.Body.Len())
+		}
+		if posts, bytes := c.gate.held(); posts != 0 || bytes != 0 {
+			t.Errorf("left behind: %d posts, %d bytes", posts, bytes)
+		}
+	})
 }

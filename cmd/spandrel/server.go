@@ -51,8 +51,10 @@ func newHTTPServer(p port, ln net.Listener, log *slog.Logger) (*server, error) {
 		IdleTimeout:       never(p.Idle),
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       func(ctx context.Context, _ net.Conn) context.Context { return context.WithValue(ctx, born{}, time.Now()) },
-		ErrorLog:          slog.NewLogLogger(log.With("port", p.Name).Handler(), slog.LevelWarn),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, born{}, time.Now())
+		},
+		ErrorLog: slog.NewLogLogger(log.With("port", p.Name).Handler(), slog.LevelWarn),
 	}
 	s.http.SetKeepAlivesEnabled(!p.OneAnswer)
 	if !p.TLS.Enabled {
