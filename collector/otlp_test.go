@@ -240,7 +240,7 @@ func TestFramesThatAreNone(t *testing.T) {
 				t.Fatal(err)
 			}
 			code, text := resp.Trailer.Get("Grpc-Status"), resp.Trailer.Get("Grpc-Message")
-			if resp.StatusCode != 200 || code != tt.code || !strings.Contains(text, tt.want) {
+			if resp.StatusCode != http.StatusOK || code != tt.code || !strings.Contains(text, tt.want) {
 				t.Errorf("got %d, %s %q, want %s %q", resp.StatusCode, code, text, tt.code, tt.want)
 			}
 		})
