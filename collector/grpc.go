@@ -17,7 +17,8 @@ var errFrame = errors.New("not a gRPC message")
 
 // isGRPC reports whether the request says that it is a call.
 func isGRPC(r *http.Request) bool {
-	return strings.HasPrefix(mediaType(r.Header), "application/grpc")
+	t := mediaType(r.Header)
+	return t == "application/grpc" || strings.HasPrefix(t, "application/grpc+") // and not grpc-web
 }
 
 // grpcForm is that of the answer to a call; without HTTP/2 it was none.
