@@ -48,6 +48,6 @@ ENV JAEGER_LISTEN_HOST=0.0.0.0 \
     XDG_DATA_HOME=/data
 USER 10001:10001
 VOLUME ["/badger", "/data"]
-EXPOSE 9411 16686 16685 14269 13133 8888
+EXPOSE 9411 4317 4318 16686 16685 14269 13133 8888
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["/spandrel", "status"]
 ENTRYPOINT ["/spandrel"]

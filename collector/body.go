@@ -67,31 +67,40 @@ func (c *capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// firstSize is how much memory to ask for before reading the request's body.
-func firstSize(r *http.Request, codings []string) int64 {
-	if r.ContentLength >= 0 && len(codings) == 0 {
-		return r.ContentLength
+// openHTTP is the message that a request's body is, of at most limit bytes.
+func openHTTP(w http.ResponseWriter, r *http.Request, limit int64) (message, *refusal) {
+	codings, err := codings(r.Header["Content-Encoding"])
+	if err != nil {
+		return message{}, &refusal{status: http.StatusUnsupportedMediaType, reason: reasonEncoding, text: err.Error()}
+	}
+	return message{http.MaxBytesReader(w, r.Body, limit), r.ContentLength, codings, limit}, nil
+}
+
+// firstSize is how much memory to ask for before reading.
+func (m *message) firstSize() int64 {
+	if m.size >= 0 && len(m.codings) == 0 {
+		return m.size
 	}
 	return firstRead
 }
 
-// readBody appends the request's body, its codings undone, to dst, which has
-// the room that t holds. Its errors wrap errTooLarge, errBusy, errEncoding or
-// else come from the network; what it read until then is returned as well.
-func (c *Collector) readBody(w http.ResponseWriter, r *http.Request, codings []string, t *ticket, dst []byte) ([]byte, error) {
-	net := &wire{Reader: http.MaxBytesReader(w, r.Body, c.opts.MaxBodyBytes)}
+// read appends the message, its codings undone, to dst, which has the room that
+// t holds. Its errors wrap errTooLarge, errBusy, errEncoding, errFrame or else
+// come from the network; what it read until then is returned as well.
+func (m *message) read(t *ticket, dst []byte) ([]byte, error) {
+	net := &wire{Reader: m.src}
 	var src io.Reader = net
 	var d decoders
 	defer d.close()
 	var over bool
 	var err error
-	for i := len(codings) - 1; i >= 0 && err == nil; i-- {
-		if src, err = d.open(src, codings[i]); err == nil {
-			src = &capped{src, c.opts.MaxBodyBytes, &over}
+	for i := len(m.codings) - 1; i >= 0 && err == nil; i-- {
+		if src, err = d.open(src, m.codings[i]); err == nil {
+			src = &capped{src, m.limit, &over}
 		}
 	}
 	if err == nil {
-		dst, err = c.readAll(dst, src, t)
+		dst, err = readAll(dst, src, t, m.limit)
 	}
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -107,7 +116,7 @@ func (c *Collector) readBody(w http.ResponseWriter, r *http.Request, codings []s
 
 // readAll appends src to dst, for which t holds memory: the buffer doubles as
 // needed, up to the largest body.
-func (c *Collector) readAll(dst []byte, src io.Reader, t *ticket) ([]byte, error) {
+func readAll(dst []byte, src io.Reader, t *ticket, limit int64) ([]byte, error) {
 	for {
 		if len(dst) == cap(dst) {
 			// Often the end is all that is missing: that takes no more memory.
@@ -117,7 +126,7 @@ func (c *Collector) readAll(dst []byte, src io.Reader, t *ticket) ([]byte, error
 				continue
 			}
 			if n > 0 {
-				size := min(max(2*int64(cap(dst)), firstRead), c.opts.MaxBodyBytes+1)
+				size := min(max(2*int64(cap(dst)), firstRead), limit+1)
 				if err := t.grow(size - int64(cap(dst))); err != nil {
 					return dst, err
 				}

@@ -3,9 +3,10 @@
 //
 //	POST → admission → bounded, decompressed body → decoder → Accept → Write → 202
 //
-// A post is answered with 202 only after Write returned nil. What cannot be
-// taken now is answered with 503 and Retry-After, what can never be taken with
-// another status and a sentence that says why.
+// A post is answered with 202, or by OTLP with 200 or OK, only after Write
+// returned nil. What cannot be taken now is answered with 503 and Retry-After,
+// what can never be taken with another status and a sentence that says why. gRPC
+// has codes for the statuses; what is counted by status is counted by HTTP's.
 //
 // Memory is bounded: the bodies of all posts under way, decompressed, count
 // against Options.MaxInFlightBytes, and so do the spans made of them.

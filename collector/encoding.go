@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"sync"
 
@@ -24,10 +23,9 @@ const maxZstdWindow = 8 << 20
 
 var errEncoding = errors.New("cannot be decoded")
 
-// codings lists a request's content codings in the order in which they were
+// codings lists the codings that a header names in the order in which they were
 // applied, identity left out.
-func codings(h http.Header) ([]string, error) {
-	values := h["Content-Encoding"]
+func codings(values []string) ([]string, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}

@@ -8,6 +8,9 @@ const (
 	ZipkinJSONv2 Format = iota
 	ZipkinJSONv1
 	ZipkinProto
+	OTLPGRPC
+	OTLPProto
+	OTLPJSON
 	numFormats
 )
 
@@ -17,6 +20,9 @@ var formats = [numFormats]struct{ name, jaeger, receiver, transport string }{
 	ZipkinJSONv2: {"zipkin_json_v2", "zipkin", "zipkin", "http_v2_json"},
 	ZipkinJSONv1: {"zipkin_json_v1", "zipkin", "zipkin", "http_v1_json"},
 	ZipkinProto:  {"zipkin_proto", "zipkin", "zipkin", "http_v2_proto"},
+	OTLPGRPC:     {"otlp_grpc", "otlp", "otlp", "grpc"},
+	OTLPProto:    {"otlp_proto", "otlp", "otlp", "http"},
+	OTLPJSON:     {"otlp_json", "otlp", "otlp", "http"},
 }
 
 // String is the format as metric labels have it.

@@ -12,10 +12,10 @@ var (
 
 // gate bounds the posts under way, by number and by the memory they hold.
 type gate struct {
-	maxBytes int64
 	maxPosts int
 
 	mu       sync.Mutex // guards the rest
+	maxBytes int64
 	bytes    int64
 	posts    int
 	draining bool
@@ -24,6 +24,13 @@ type gate struct {
 
 func newGate(maxBytes int64, maxPosts int) *gate {
 	return &gate{maxBytes: maxBytes, maxPosts: maxPosts, idle: make(chan struct{})}
+}
+
+// fit makes room for posts of n bytes, before the first enters.
+func (g *gate) fit(n int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.maxBytes = max(g.maxBytes, n)
 }
 
 // enter admits a post that will hold n bytes at first. It never waits: it fails

@@ -27,10 +27,13 @@ const (
 	reasonSize      = "too_large"
 	reasonBusy      = "busy"
 	reasonDraining  = "draining"
+	reasonType      = "content_type"
+	reasonRejected  = "rejected_spans"
 )
 
-// refuseRead says why a body could not be read, or not be admitted.
-func (c *Collector) refuseRead(err error) *refusal {
+// refuseRead says why a body, of at most limit bytes, could not be read, or not
+// be admitted.
+func refuseRead(err error, limit int64) *refusal {
 	switch {
 	case errors.Is(err, errDraining):
 		return &refusal{status: http.StatusServiceUnavailable, reason: reasonDraining, text: "the collector is shutting down"}
@@ -38,7 +41,9 @@ func (c *Collector) refuseRead(err error) *refusal {
 		return &refusal{status: http.StatusServiceUnavailable, reason: reasonBusy, text: "the collector has too many posts under way, try again in a second"}
 	case errors.Is(err, errTooLarge):
 		return &refusal{status: http.StatusRequestEntityTooLarge, reason: reasonSize,
-			text: fmt.Sprintf("the body has more than %d bytes, as sent or decompressed: post fewer spans at a time", c.opts.MaxBodyBytes)}
+			text: fmt.Sprintf("the body has more than %d bytes, as sent or decompressed: post fewer spans at a time", limit)}
+	case errors.Is(err, errFrame):
+		return malformed(err, "")
 	case errors.Is(err, errEncoding):
 		return &refusal{status: http.StatusBadRequest, reason: reasonEncoding, text: clip(err.Error(), 200)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -47,12 +52,8 @@ func (c *Collector) refuseRead(err error) *refusal {
 	return &refusal{status: http.StatusBadRequest, reason: reasonBody, text: "the body ended early", err: err}
 }
 
-// refuseAccept says why Accept failed.
+// refuseAccept says why Accept could not store the spans.
 func refuseAccept(err error) *refusal {
-	var rejected *RejectedError
-	if errors.As(err, &rejected) {
-		return &refusal{status: http.StatusBadRequest, reason: "rejected_spans", text: err.Error()}
-	}
 	r := &refusal{status: http.StatusServiceUnavailable, reason: failure(err), err: err}
 	switch r.reason {
 	case "overloaded":
@@ -70,12 +71,9 @@ func refuseAccept(err error) *refusal {
 }
 
 // refuse answers with the refusal, counts it and logs it, sparingly.
-func (c *Collector) refuse(w http.ResponseWriter, r *http.Request, f *refusal) {
+func (c *Collector) refuse(w http.ResponseWriter, r *http.Request, in form, f *refusal) {
 	c.metrics.refused.WithLabelValues(f.reason).Inc()
-	if f.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	http.Error(w, f.text, f.status)
+	in.refuse(w, f)
 
 	level := slog.LevelWarn
 	if f.status == http.StatusInternalServerError {

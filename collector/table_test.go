@@ -32,6 +32,7 @@ var update = flag.Bool("update", false, "rewrite what the tables say is stored; 
 // they are written.
 type postCase struct {
 	name   string
+	otlp   bool // is for OTLP's ports, not Zipkin's
 	method string
 	path   string
 	header http.Header
@@ -91,7 +92,11 @@ func (c *postCase) run(t *testing.T) {
 			zo.AllowedOrigins = strings.Fields(arg)
 		}
 	}
-	srv := httptest.NewServer(New(store, o).ZipkinHandler(zo))
+	h := New(store, o).ZipkinHandler(zo)
+	if c.otlp {
+		h = New(store, o).OTLPHandler(OTLPOptions{AllowedOrigins: zo.AllowedOrigins})
+	}
+	srv := httptest.NewServer(h)
 	defer srv.Close()
 	status, answer, header := c.send(t, srv)
 	if status != c.status || !strings.Contains(answer, c.answer) {
@@ -317,7 +322,7 @@ func readCases(t *testing.T, file string) []postCase {
 		if !ok {
 			continue
 		}
-		c := postCase{name: name, header: http.Header{}, stored: []string{}}
+		c := postCase{name: name, otlp: strings.HasPrefix(filepath.Base(file), "otlp"), header: http.Header{}, stored: []string{}}
 		i = c.parse(t, lines, i+1)
 		c.head = append(head, c.head...)
 		head = nil

@@ -2,15 +2,10 @@ package collector
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
-	"unsafe"
 
-	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/collector/zipkin"
 )
 
@@ -38,141 +33,59 @@ type ZipkinOptions struct {
 //
 // Success is 202 without a body: Envoy counts anything else as a loss.
 func (c *Collector) ZipkinHandler(o ZipkinOptions) http.Handler {
-	return &zipkinHandler{c, newCORS(o.AllowedOrigins, o.AllowedHeaders), o.Fallback}
+	return &port{Collector: c, protocol: &zipkinProtocol{c}, success: http.StatusAccepted,
+		cors: newCORS(o.AllowedOrigins, o.AllowedHeaders), fallback: o.Fallback}
 }
 
-type zipkinHandler struct {
-	*Collector
-	cors     cors
-	fallback http.Handler
+// zipkinProtocol is Zipkin's, versions 1 and 2.
+type zipkinProtocol struct{ *Collector }
+
+func (*zipkinProtocol) route(r *http.Request) string { return routeOf(r.URL.Path, zipkinV2, zipkinV1) }
+
+// form is text; who sends gRPC here would not see it.
+func (*zipkinProtocol) form(r *http.Request) form {
+	if isGRPC(r) {
+		return grpcForm(r)
+	}
+	return inText
 }
 
-// ServeHTTP answers a request, measures how long that took and logs it if it
-// failed.
-func (h *zipkinHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := h.opts.Now()
-	h.cors.mark(w.Header(), r)
-	if h.fallback != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-		h.fallback.ServeHTTP(w, r)
-		return
-	}
-	route := zipkinRoute(r.URL.Path)
-	status := http.StatusAccepted
-	if r.Method == http.MethodOptions && h.preflight(w, r, route) {
-		status = http.StatusNoContent
-		w.WriteHeader(status)
-	} else if bad := h.answer(w, r, route); bad != nil {
-		status = bad.status
-		h.refuse(w, r, bad)
-	} else {
-		w.WriteHeader(status)
-	}
-	if route == "" {
-		route = "other"
-	}
-	h.metrics.duration.WithLabelValues(route, methodLabel(r.Method), strconv.Itoa(status)).
-		Observe(h.opts.Now().Sub(start).Seconds())
-}
-
-// zipkinRoute is which of the paths the request is for, "" for neither.
-func zipkinRoute(path string) string {
-	path = strings.TrimRight(path, "/")
-	for _, route := range []string{zipkinV2, zipkinV1} {
-		if strings.HasSuffix(path, route) {
-			return route
-		}
-	}
-	return ""
-}
-
-// methodLabel is the method if it is one of HTTP's.
-func methodLabel(m string) string {
-	switch m {
-	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE":
-		return m
-	}
-	return "other"
-}
-
-// preflight reports whether OPTIONS may be answered: at our own paths, and
-// where a browser asks for leave that it has.
-func (h *zipkinHandler) preflight(w http.ResponseWriter, r *http.Request, route string) bool {
-	if route != "" {
-		w.Header().Set("Allow", "OPTIONS, POST")
-		return true
-	}
-	return r.Header.Get("Access-Control-Request-Method") != "" && w.Header().Get("Access-Control-Allow-Origin") != ""
-}
-
-// answer takes the post's spans; nil means that all are stored.
-func (h *zipkinHandler) answer(w http.ResponseWriter, r *http.Request, route string) *refusal {
+func (*zipkinProtocol) stray(r *http.Request, route string) string {
 	const where = "post spans to " + zipkinV2 + " (JSON or protobuf) or " + zipkinV1 + " (JSON)"
+	path := clip(r.URL.Path, 200)
 	switch {
-	case r.Method == http.MethodTrace || route != "" && r.Method != http.MethodPost:
-		w.Header().Set("Allow", "OPTIONS, POST")
-		return &refusal{status: http.StatusMethodNotAllowed, reason: "method", path: h.misdirected(r, "method"),
-			text: fmt.Sprintf("method %s is not allowed at %q: %s", clip(r.Method, 20), clip(r.URL.Path, 200), where)}
-	case route == "":
-		return &refusal{status: http.StatusNotFound, reason: "path", path: h.misdirected(r, "path"),
-			text: fmt.Sprintf("there is nothing at %q, this port takes spans: %s", clip(r.URL.Path, 200), where)}
+	case route != "" || r.Method == http.MethodTrace:
+		return fmt.Sprintf("method %s is not allowed at %q: %s", clip(r.Method, 20), path, where)
+	case otlpRoute(r) != "":
+		return fmt.Sprintf("there is nothing at %q, this port takes Zipkin's spans: OTLP goes to port 4318 (HTTP) or 4317 (gRPC); %s", path, where)
 	}
-	return h.post(w, r, route == zipkinV1)
+	return fmt.Sprintf("there is nothing at %q, this port takes spans: %s", path, where)
 }
 
-// post reads, decodes and stores a body.
-func (h *zipkinHandler) post(w http.ResponseWriter, r *http.Request, v1 bool) *refusal {
-	codings, err := codings(r.Header)
-	if err != nil {
-		return &refusal{status: http.StatusUnsupportedMediaType, reason: reasonEncoding, text: err.Error()}
-	}
-	if r.ContentLength > h.opts.MaxBodyBytes {
-		return h.refuseRead(errTooLarge)
-	}
-	size := firstSize(r, codings)
-	t, err := h.gate.enter(size)
-	if err != nil {
-		return h.refuseRead(err)
-	}
-	defer t.leave()
-	buf := takeBuffer(&t, size)
-	defer putBuffer(buf)
-	if *buf, err = h.readBody(w, r, codings, &t, *buf); err != nil {
-		return h.refuseRead(err)
-	}
-	if len(*buf) == 0 {
-		return nil
-	}
-	decoder := zipkinDecoders.Get().(*zipkin.Decoder)
-	defer zipkinDecoders.Put(decoder)
-	batch, bad := h.decode(r, decoder, *buf, v1)
-	if bad != nil {
-		return bad
-	}
-	t.charge(memory(batch.Spans))
-	// What has come whole is stored even if the client has gone meanwhile.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.opts.WriteTimeout)
-	defer cancel()
-	if err := h.Accept(ctx, batch); err != nil {
-		return refuseAccept(err)
-	}
-	return nil
+func (p *zipkinProtocol) open(w http.ResponseWriter, r *http.Request) (message, *refusal) {
+	return openHTTP(w, r, p.opts.MaxBodyBytes)
 }
 
 // zipkinDecoders keep the memory of spans between posts.
 var zipkinDecoders = sync.Pool{New: func() any { return new(zipkin.Decoder) }}
 
-// decode turns a body into spans that alias it, in the decoder's memory.
-func (h *zipkinHandler) decode(r *http.Request, d *zipkin.Decoder, body []byte, v1 bool) (Batch, *refusal) {
-	b := Batch{Transport: "http"}
+func (p *zipkinProtocol) decode(r *http.Request, route string, body []byte) (b Batch, free func(), bad *refusal) {
+	b.Transport = "http"
+	if len(body) == 0 {
+		return b, func() {}, nil
+	}
+	d := zipkinDecoders.Get().(*zipkin.Decoder)
+	free = func() { zipkinDecoders.Put(d) }
+	v1 := route == zipkinV1
 	var err error
 	switch mediaType(r.Header) {
 	case "application/x-thrift":
-		return b, &refusal{status: http.StatusUnsupportedMediaType, reason: "content_type",
+		return b, free, &refusal{status: http.StatusUnsupportedMediaType, reason: reasonType,
 			text: "thrift is not accepted yet: post JSON (application/json) or protobuf (application/x-protobuf)"}
 	case "application/x-protobuf", "application/protobuf":
 		b.Format = ZipkinProto
 		if v1 {
-			h.otherVersion(r)
+			p.otherVersion(r)
 		}
 		b.Spans, b.Rejected, err = d.Proto(body)
 	default:
@@ -182,27 +95,35 @@ func (h *zipkinHandler) decode(r *http.Request, d *zipkin.Decoder, body []byte, 
 			b.Format = ZipkinJSONv1
 		}
 		if isV1 != v1 {
-			h.otherVersion(r)
+			p.otherVersion(r)
 		}
 		b.Spans, b.Rejected, err = d.JSON(body, v1)
 	}
-	if err != nil {
-		return b, &refusal{status: http.StatusBadRequest, reason: reasonMalformed, text: clip(err.Error(), 300)}
+	if err == nil {
+		return b, free, nil
 	}
-	return b, nil
+	hint := ""
+	if head := body[:min(len(body), 200)]; bytes.Contains(head, []byte(`"resourceSpans"`)) {
+		hint = ": this looks like OTLP, which goes to port 4318"
+	}
+	return b, free, malformed(err, hint)
+}
+
+// taken is 400 where spans were rejected: Zipkin's answer has no room to tell
+// of them otherwise.
+func (*zipkinProtocol) taken(w http.ResponseWriter, _ *http.Request, rejected *RejectedError) *refusal {
+	if rejected != nil {
+		return &refusal{status: http.StatusBadRequest, reason: reasonRejected, text: rejected.Error()}
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
 }
 
 // otherVersion notes a post of spans of a version that is not its path's. It is
 // taken all the same.
-func (h *zipkinHandler) otherVersion(r *http.Request) {
-	label := h.misdirected(r, "version")
-	h.warn(r.Context(), "spans of another version than the path's are taken all the same", label, r)
-}
-
-// mediaType is the request's content type without parameters, in lower case.
-func mediaType(h http.Header) string {
-	t, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	return strings.ToLower(strings.TrimSpace(t))
+func (p *zipkinProtocol) otherVersion(r *http.Request) {
+	label := p.misdirected(r, "version")
+	p.warn(r.Context(), "spans of another version than the path's are taken all the same", label, r)
 }
 
 // looksV1 tells the version of most spans in the body, for the counters: the
@@ -212,14 +133,4 @@ func looksV1(body []byte, v1 bool) bool {
 		return !bytes.Contains(body, []byte(`Endpoint"`)) && !bytes.Contains(body, []byte(`"tags"`))
 	}
 	return bytes.Contains(body, []byte(`yAnnotations"`))
-}
-
-// memory is what the spans take besides the body that they alias.
-func memory(spans []spandrel.Span) int64 {
-	n := cap(spans) * int(unsafe.Sizeof(spandrel.Span{}))
-	for i := range spans {
-		n += len(spans[i].Tags)*int(unsafe.Sizeof(spandrel.Tag{})) +
-			len(spans[i].Events)*int(unsafe.Sizeof(spandrel.Event{}))
-	}
-	return int64(n)
 }

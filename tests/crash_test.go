@@ -51,7 +51,7 @@ func build(t *testing.T) string {
 func serve(t *testing.T, bin, dir string) *server {
 	t.Helper()
 	args := []string{"--badger.directory-value=" + dir, "--log-encoding=json", "--healthcheck.http.host-port=off", "--metrics.http.host-port=off"}
-	for _, port := range []string{"collector.zipkin", "query.http-server", "query.grpc-server", "admin.http"} {
+	for _, port := range []string{"collector.zipkin", "collector.otlp.grpc", "collector.otlp.http", "query.http-server", "query.grpc-server", "admin.http"} {
 		args = append(args, "--"+port+".host-port=127.0.0.1:0")
 	}
 	s := &server{cmd: exec.Command(bin, args...), log: new(bytes.Buffer)}

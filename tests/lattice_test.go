@@ -23,10 +23,11 @@ storage/memory:      spandrel storage
 storage/badger:      spandrel storage
 storage/storagetest: spandrel storage
 collector/zipkin:    spandrel
-collector:           spandrel storage collector/zipkin
+collector/otlp:      spandrel
+collector:           spandrel storage collector/zipkin collector/otlp
 query:               spandrel storage
 query/apitest:
-query/jaegerapi:     spandrel storage query
+query/jaegerapi:     spandrel storage query collector/otlp
 query/uiapi:         spandrel storage query
 ui:
 cmd/spandrel:        storage storage/memory storage/badger collector query query/jaegerapi query/uiapi ui
@@ -36,7 +37,7 @@ tests/bench:         spandrel storage/storagetest
 
 // inTests is what every package's test files may import besides: itself, what
 // it may import, and these.
-const inTests = `spandrel storage storage/memory storage/storagetest collector/zipkin query/apitest`
+const inTests = `spandrel storage storage/memory storage/storagetest collector/zipkin collector/otlp query/apitest`
 
 // outside names what only some packages may import of what is not ours.
 var outside = []struct {
@@ -51,7 +52,7 @@ var outside = []struct {
 	{"net/http", []string{"collector", "query/apitest", "query/jaegerapi", "query/uiapi", "ui", "cmd/spandrel", "tests/bench"}},
 	{"os", []string{"collector", "query/apitest", "storage/badger", "cmd/spandrel", "tests/bench"}},
 	{"os/exec", []string{"tests/bench"}},
-	{"unsafe", []string{"collector", "collector/zipkin", "storage/badger", "storage/storagetest"}},
+	{"unsafe", []string{"collector", "collector/otlp", "collector/zipkin", "storage/badger", "storage/storagetest"}},
 }
 
 const module = "github.com/spandrel/spandrel"

@@ -128,7 +128,7 @@ func (h *health) status(w http.ResponseWriter, r *http.Request) {
 		}
 		return all
 	}
-	traces := of("receiver:zipkin", "exporter:jaeger_storage_exporter")
+	traces := of("receiver:otlp", "receiver:zipkin", "exporter:jaeger_storage_exporter")
 	query := r.URL.Query()
 	verbose := query.Has("verbose") && query.Get("verbose") != "false"
 	answer := one

@@ -39,7 +39,6 @@ const (
 
 const (
 	noThrift = "Jaeger's own collector protocols (14250, 14268) are not received yet"
-	noOTLP   = "OTLP (4317, 4318) is not received yet"
 	noAgent  = "there is no agent (5775, 5778, 6831, 6832)"
 	noRates  = "sampling rates are not served; Envoy has its own"
 	noQueue  = "spans are committed before the answer, there is no queue to size"
@@ -50,7 +49,7 @@ const (
 
 // notReceived are protocols of Jaeger's collector whose ports are closed, though
 // Istio's own Services name them.
-var notReceived = []string{noOTLP, noThrift}
+var notReceived = []string{noThrift}
 
 // settings is the table, in the order of the alphabet.
 var settings = expand([]setting{
@@ -77,16 +76,18 @@ var settings = expand([]setting{
 	{"collector.http" + tlsOld, both, refused, noThrift, []string{"false"}},
 	{"collector.http" + tlsNew, late, refused, noThrift, nil},
 	{"collector.num-workers", both, harmless, noQueue, nil},
-	{"collector.otlp.enabled", both, refused, noOTLP, []string{"false"}},
-	{"collector.otlp.grpc.host-port", both, refused, noOTLP, []string{"", "0"}},
-	{"collector.otlp.grpc.{" + grpcAge + "}", both, refused, noOTLP, nil},
-	{"collector.otlp.grpc" + tlsOld, both, refused, noOTLP, []string{"false"}},
-	{"collector.otlp.grpc" + tlsNew, late, refused, noOTLP, nil},
-	{"collector.otlp.http.cors.{allowed-headers,allowed-origins}", late, refused, noOTLP, nil},
-	{"collector.otlp.http.host-port", both, refused, noOTLP, []string{"", "0"}},
-	{"collector.otlp.http.{idle-timeout,read-header-timeout,read-timeout}", late, refused, noOTLP, nil},
-	{"collector.otlp.http" + tlsOld, both, refused, noOTLP, []string{"false"}},
-	{"collector.otlp.http" + tlsNew, late, refused, noOTLP, nil},
+	{"collector.otlp.enabled", both, honoured, "true by default, as in 1.76", nil},
+	{"collector.otlp.grpc.host-port", both, honoured, "on by default; `4317`, `:4317` and `host:4317` are the same port; `off` closes it", nil},
+	{"collector.otlp.grpc.max-message-size", both, honoured, "bytes, or a size such as `16MiB`", nil},
+	{"collector.otlp.grpc.max-connection-age", both, honoured, "", nil},
+	{"collector.otlp.grpc.max-connection-age-grace", both, harmless, "calls under way are always answered", nil},
+	{"collector.otlp.grpc" + tlsOld, both, honoured, "", nil},
+	{"collector.otlp.grpc" + tlsNew, late, honoured, reloadNote, nil},
+	{"collector.otlp.http.cors.{allowed-headers,allowed-origins}", late, honoured, "", nil},
+	{"collector.otlp.http.host-port", both, honoured, "on by default, likewise", nil},
+	{"collector.otlp.http.{idle-timeout,read-header-timeout,read-timeout}", late, honoured, "", nil},
+	{"collector.otlp.http" + tlsOld, both, honoured, "", nil},
+	{"collector.otlp.http" + tlsNew, late, honoured, reloadNote, nil},
 	{"collector.queue-size", both, harmless, noQueue, nil},
 	{"collector.queue-size-memory", both, harmless, noQueue, nil},
 	{"collector.tags", both, refused, "spans are stored as they were sent, without added tags", []string{""}},

@@ -17,13 +17,19 @@ import (
 // config is everything that can be set. The flags fill it in, then the
 // environment where a flag is not given; check completes it.
 type config struct {
-	Zipkin, QueryHTTP, QueryGRPC, Admin, Health, Metrics listener
-	ListenHost                                           string // for listeners that are not given a host
-	File                                                 settingsFile
+	Zipkin, OTLPGRPC, OTLPHTTP listener
+	QueryHTTP, QueryGRPC       listener
+	Admin, Health, Metrics     listener
+	ListenHost                 string // for listeners that are not given a host
+	File                       settingsFile
 
 	CORSOrigins, CORSHeaders []string // of the Zipkin port
 	KeepAlive                bool
 	MaxBody, MaxInFlight     byteSize
+
+	OTLP                        bool
+	OTLPOrigins, OTLPHeaders    []string
+	OTLPMaxBody, OTLPMaxMessage byteSize
 
 	Storage         string // badger or memory
 	DataDir         string
@@ -54,10 +60,25 @@ type config struct {
 type listener struct {
 	Name      string // for people
 	Address   address
-	Asked     bool   // the address was set, by flag or environment
-	OneAnswer bool   // connections are closed after an answer
+	Asked     bool // the address was set, by flag or environment
+	Optional  bool // it is given up if another program has the port and nobody asked for it
+	OneAnswer bool // connections are closed after an answer
+	timeouts
 	tlsPrefix string // of the flags for TLS
 	TLS       tlsFiles
+}
+
+// timeouts bound how long a client may keep a connection without using it; 0 =
+// for good.
+type timeouts struct {
+	ReadHeader, Read, Idle time.Duration
+	Age                    time.Duration // when it is closed, used or not
+}
+
+// newListener is a listener with the defaults of them all.
+func newListener(name string, port address, tlsPrefix string) listener {
+	return listener{Name: name, Address: port, tlsPrefix: tlsPrefix,
+		timeouts: timeouts{ReadHeader: readHeaderTimeout, Read: readTimeout, Idle: idleTimeout}}
 }
 
 // tlsFiles are the TLS settings of a listener, as Jaeger has them.
@@ -82,13 +103,20 @@ const (
 // newConfig is the defaults, and the flags that change them.
 func newConfig() (*config, *pflag.FlagSet) {
 	c := &config{
-		Zipkin:    listener{Name: "zipkin collector", Address: "9411", tlsPrefix: "collector.zipkin"},
-		QueryHTTP: listener{Name: "query API and page", Address: "16686", tlsPrefix: "query.http"},
-		QueryGRPC: listener{Name: "query gRPC", Address: "16685", tlsPrefix: "query.grpc"},
-		Admin:     listener{Name: "health, metrics, pprof", Address: "14269", tlsPrefix: "admin.http"},
-		Health:    listener{Name: "health", Address: "13133", tlsPrefix: "healthcheck.http"},
-		Metrics:   listener{Name: "metrics", Address: "8888", tlsPrefix: "metrics.http"},
+		Zipkin:    newListener("zipkin collector", "9411", "collector.zipkin"),
+		OTLPGRPC:  newListener("OTLP collector, gRPC", "4317", "collector.otlp.grpc"),
+		OTLPHTTP:  newListener("OTLP collector, HTTP", "4318", "collector.otlp.http"),
+		QueryHTTP: newListener("query API and page", "16686", "query.http"),
+		QueryGRPC: newListener("query gRPC", "16685", "query.grpc"),
+		Admin:     newListener("health, metrics, pprof", "14269", "admin.http"),
+		Health:    newListener("health", "13133", "healthcheck.http"),
+		Metrics:   newListener("metrics", "8888", "metrics.http"),
 		LogLevel:  logLevel{},
+	}
+	// Jaeger v1 has no ports for v2's health and metrics; those of OTLP others
+	// than Jaeger often have.
+	for _, l := range []*listener{&c.OTLPGRPC, &c.OTLPHTTP, &c.Health, &c.Metrics} {
+		l.Optional = true
 	}
 	fs := pflag.NewFlagSet("spandrel", pflag.ContinueOnError)
 	fs.SortFlags = false
@@ -117,7 +145,7 @@ func inGroup(name string, fs *pflag.FlagSet, add func(*pflag.FlagSet)) {
 
 // secure are the listeners in the order of their TLS flags.
 func (c *config) secure() []*listener {
-	return []*listener{&c.Zipkin, &c.QueryHTTP, &c.QueryGRPC, &c.Admin, &c.Health, &c.Metrics}
+	return []*listener{&c.Zipkin, &c.OTLPGRPC, &c.OTLPHTTP, &c.QueryHTTP, &c.QueryGRPC, &c.Admin, &c.Health, &c.Metrics}
 }
 
 func (c *config) storeFlags(f *pflag.FlagSet) {
@@ -138,6 +166,18 @@ func (c *config) collectorFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&c.CORSOrigins, "collector.zipkin.cors.allowed-origins", nil, "`ORIGINS` whose pages may post, separated by commas; * = all")
 	f.StringSliceVar(&c.CORSHeaders, "collector.zipkin.cors.allowed-headers", nil, "`HEADERS` that such pages may send")
 	f.BoolVar(&c.KeepAlive, "collector.zipkin.keep-alive", true, "keep connections open between posts")
+	f.BoolVar(&c.OTLP, "collector.otlp.enabled", true, "take OTLP; false closes both of its ports")
+	f.Var(&c.OTLPGRPC.Address, "collector.otlp.grpc.host-port", "`ADDRESS` for OTLP by gRPC; HTTP too")
+	f.Var(&c.OTLPMaxMessage, "collector.otlp.grpc.max-message-size", "`SIZE` of a message, after decompression, beyond which it is refused; 0 = 4MiB")
+	f.DurationVar(&c.OTLPGRPC.Age, "collector.otlp.grpc.max-connection-age", 0, "after how long a connection is closed with the next answer, so that its client looks for another; 0 = never")
+	f.Var(&c.OTLPHTTP.Address, "collector.otlp.http.host-port", "`ADDRESS` for OTLP posts; gRPC too")
+	f.Var(&c.OTLPMaxBody, "collector.otlp.http.max-body", "`SIZE` of a post, after decompression, beyond which it is refused with 413; 0 = the collector's own bound")
+	f.StringSliceVar(&c.OTLPOrigins, "collector.otlp.http.cors.allowed-origins", nil, "`ORIGINS` whose pages may post, separated by commas; * = all")
+	f.StringSliceVar(&c.OTLPHeaders, "collector.otlp.http.cors.allowed-headers", nil, "`HEADERS` that such pages may send")
+	t := &c.OTLPHTTP.timeouts
+	f.DurationVar(&t.ReadHeader, "collector.otlp.http.read-header-timeout", t.ReadHeader, "how long a request's head may take to come; 0 = for good")
+	f.DurationVar(&t.Read, "collector.otlp.http.read-timeout", t.Read, "how long a whole request may take to come; 0 = for good")
+	f.DurationVar(&t.Idle, "collector.otlp.http.idle-timeout", t.Idle, "how long a connection may wait for its next request; 0 = for good")
 }
 
 func (c *config) queryFlags(f *pflag.FlagSet) {
@@ -211,7 +251,10 @@ func (c *config) check(fs *pflag.FlagSet, lookup func(string) string) error {
 	}
 	c.Unhonoured = append(list, c.Unhonoured...)
 	for name, l := range c.listeners() {
-		l.Asked = fs.Changed(name)
+		l.Asked = fs.Changed(name) || strings.HasPrefix(name, "collector.otlp.") && fs.Changed("collector.otlp.enabled")
+	}
+	if !c.OTLP {
+		c.OTLPGRPC.Address, c.OTLPHTTP.Address = off, off
 	}
 	for _, l := range c.secure() {
 		if err := l.TLS.check(fs, l.tlsPrefix); err != nil {
@@ -241,12 +284,14 @@ func (c *config) check(fs *pflag.FlagSet, lookup func(string) string) error {
 // listeners are all listeners by the flag of their address.
 func (c *config) listeners() map[string]*listener {
 	return map[string]*listener{
-		"collector.zipkin.host-port":  &c.Zipkin,
-		"query.http-server.host-port": &c.QueryHTTP,
-		"query.grpc-server.host-port": &c.QueryGRPC,
-		"admin.http.host-port":        &c.Admin,
-		"healthcheck.http.host-port":  &c.Health,
-		"metrics.http.host-port":      &c.Metrics,
+		"collector.zipkin.host-port":    &c.Zipkin,
+		"collector.otlp.grpc.host-port": &c.OTLPGRPC,
+		"collector.otlp.http.host-port": &c.OTLPHTTP,
+		"query.http-server.host-port":   &c.QueryHTTP,
+		"query.grpc-server.host-port":   &c.QueryGRPC,
+		"admin.http.host-port":          &c.Admin,
+		"healthcheck.http.host-port":    &c.Health,
+		"metrics.http.host-port":        &c.Metrics,
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 
 const about = `Spandrel keeps the spans of an Istio mesh and gives traces back: it takes the
 place of Jaeger all-in-one. Without any setting it takes Zipkin posts on port
-9411, keeps them on disk and answers Jaeger's query API on 16686 and 16685.
+9411 and OTLP on 4317 and 4318, keeps them on disk and answers Jaeger's query
+API on 16686 and 16685.
 `
 
 const rules = `

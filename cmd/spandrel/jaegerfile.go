@@ -345,8 +345,12 @@ func unknownKey(name string) error {
 	return fmt.Errorf("there is no setting %s; docs/compatibility.md lists them", name)
 }
 
-// honour notes that a flag is to be set. The metrics' address comes in halves.
+// honour notes that a flag is to be set. The metrics' address comes in halves,
+// some sizes in MiB.
 func (f *jaegerFile) honour(flag string, l leaf) error {
+	if strings.HasSuffix(l.path[len(l.path)-1], "_mib") {
+		l.value += "MiB"
+	}
 	had, twice := f.set[flag]
 	if flag == "metrics.http.host-port" {
 		if l.path[len(l.path)-1] == "host" {

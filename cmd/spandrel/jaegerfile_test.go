@@ -39,9 +39,9 @@ func TestIstioAddonsFileIsHonouredToTheLetter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{string(c.Zipkin.Address), string(c.Health.Address), string(c.Metrics.Address), string(c.QueryHTTP.Address),
+	got := []string{string(c.Zipkin.Address), string(c.OTLPGRPC.Address), string(c.OTLPHTTP.Address), string(c.Health.Address), string(c.Metrics.Address), string(c.QueryHTTP.Address),
 		string(c.Admin.Address), c.BasePath, c.DataDir, c.Storage, fmt.Sprint(c.Ephemeral)}
-	want := []string{"0.0.0.0:9411", "0.0.0.0:13133", "0.0.0.0:8888", "16686", "14269", "/jaeger", "/badger/data/", "badger", "false"}
+	want := []string{"0.0.0.0:9411", "0.0.0.0:4317", "0.0.0.0:4318", "0.0.0.0:13133", "0.0.0.0:8888", "16686", "14269", "/jaeger", "/badger/data/", "badger", "false"}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Error(diff)
 	}
@@ -78,6 +78,14 @@ func TestWhatAFileSays(t *testing.T) {
 			got: func(c *config) any { return c.Metrics.Address }, want: address("localhost:9")},
 		{name: "origins", text: pipeline("zipkin/a", "", "", "receivers: {zipkin/a: {cors: {allowed_origins: [http://a, http://b]}}}"),
 			got: func(c *config) any { return c.CORSOrigins }, want: []string{"http://a", "http://b"}},
+		{name: "OTLP", text: pipeline("otlp", "", "", "receivers: {otlp: {protocols: {grpc: {endpoint: \":1\", max_recv_msg_size_mib: 16, keepalive: {server_parameters: {max_connection_age: 1h, time: 5m}}}, "+
+			"http: {endpoint: \":2\", cors: {allowed_origins: [http://a]}, max_request_body_size: 1000, idle_timeout: 1m, traces_url_path: /v1/traces, tls: {cert_file: a, key_file: b}}}}}"),
+			got: func(c *config) any {
+				return []any{c.OTLPGRPC.Address, c.OTLPMaxMessage, c.OTLPGRPC.Age, c.OTLPHTTP.Address, c.OTLPOrigins, c.OTLPMaxBody, c.OTLPHTTP.Idle, c.OTLPHTTP.TLS.Cert, len(c.Unhonoured)}
+			},
+			want: []any{address(":1"), byteSize(16 << 20), time.Hour, address(":2"), []string{"http://a"}, byteSize(1000), time.Minute, "a", 0}},
+		{name: "OTLP as it is", text: pipeline("otlp", "", "", "receivers: {otlp: {protocols: {grpc: , http: }}}"),
+			got: func(c *config) any { return []any{c.OTLPGRPC.Address, c.OTLPHTTP.Address, len(c.Unhonoured)} }, want: []any{address("4317"), address("4318"), 0}},
 		{name: "parts without settings", text: pipeline("zipkin", "batch", "nop", "receivers: {zipkin: }\nprocessors: {batch: }\nexporters: {nop: }"),
 			got: func(c *config) any { return len(c.Unhonoured) }, want: 0},
 
@@ -105,6 +113,9 @@ func TestWhatAFileSays(t *testing.T) {
 		{name: "written here and read there", text: "service: {extensions: [jaeger_query], pipelines: {traces: {exporters: [jaeger_storage_exporter]}}}\n" +
 			"extensions: {jaeger_query: {storage: {traces: a}}}\nexporters: {jaeger_storage_exporter: {trace_storage: b}}", err: "there is one store"},
 		{name: "who may ask", text: fmt.Sprintf(query, "http: {auth: {authenticator: basicauth}}"), err: "extensions.jaeger_query.http.auth cannot be honoured: requests would go through unchecked"},
+		{name: "who may send", text: pipeline("otlp", "", "", "receivers: {otlp: {protocols: {grpc: {auth: {authenticator: oidc}}}}}"),
+			err: "receivers.otlp.protocols.grpc.auth cannot be honoured: requests would go through unchecked"},
+		{name: "another path", text: pipeline("otlp", "", "", "receivers: {otlp: {protocols: {http: {traces_url_path: /spans}}}}"), note: "receivers.otlp.protocols.http.traces_url_path (spans are taken at"},
 		{name: "a processor", text: pipeline("", "redaction", "", "processors: {redaction: {allow_all_keys: true}}"), err: "processors.redaction cannot be honoured"},
 		{name: "one port set twice", text: pipeline("zipkin, zipkin/b", "", "", "receivers: {zipkin: {endpoint: \":1\"}, zipkin/b: {endpoint: \":2\"}}"), err: "are the same setting"},
 		{name: "tenants", text: fmt.Sprintf(query, "multi_tenancy: {enabled: true}"), err: "tenants would see one another's traces"},

@@ -82,8 +82,11 @@ func TestBombsAndLongHeadsAreRefused(t *testing.T) {
 		status                          int
 	}{
 		{"256 MiB in 256 KiB", "zipkin collector", "/api/v2/spans", "Content-Encoding", "gzip", bomb.Bytes(), http.StatusRequestEntityTooLarge},
+		{"as much by OTLP", "OTLP collector, HTTP", "/v1/traces", "Content-Encoding", "gzip", bomb.Bytes(), http.StatusRequestEntityTooLarge},
 		{"as much to be transformed", "query API and page", "/api/transform", "Content-Encoding", "gzip", bomb.Bytes(), http.StatusRequestEntityTooLarge},
 		{"a long head", "zipkin collector", "/api/v2/spans", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
+		{"a long head", "OTLP collector, gRPC", "/v1/traces", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
+		{"a long head", "OTLP collector, HTTP", "/v1/traces", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
 		{"a long head", "query API and page", "/api/services", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
 		{"a long head", "health, metrics, pprof", "/", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
 		{"a long head", "health", "/status", "X-Long", long, nil, http.StatusRequestHeaderFieldsTooLarge},
@@ -94,6 +97,7 @@ func TestBombsAndLongHeadsAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set(tt.header, tt.value)
 			resp, err := http.DefaultTransport.RoundTrip(r)
 			if err != nil {
@@ -110,6 +114,13 @@ func TestBombsAndLongHeadsAreRefused(t *testing.T) {
 		_, err := api_v2.NewQueryServiceClient(conn).GetOperations(t.Context(), &api_v2.GetOperationsRequest{Service: strings.Repeat("x", 64<<20)})
 		if grpcstatus.Code(err) != codes.ResourceExhausted {
 			t.Errorf("%s: got %v for a question of 64 MiB, want ResourceExhausted", port, err)
+		}
+	}
+	large := otlpExport(1)
+	large.ResourceSpans[0].ScopeSpans[0].Spans[0].Name = strings.Repeat("x", 64<<20)
+	for _, port := range otlpPorts {
+		if err := export(t, dial(t, p, port), large, grpc.UseCompressor(grpcgzip.Name)); grpcstatus.Code(err) != codes.ResourceExhausted {
+			t.Errorf("%s: got %v for a message of 64 MiB, want ResourceExhausted", port, err)
 		}
 	}
 	resp, err := http.Get(p.url("metrics") + "/metrics")

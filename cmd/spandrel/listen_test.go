@@ -117,3 +117,51 @@ func TestPortsThatJaegerDidNotHaveCostAWarningOnly(t *testing.T) {
 		})
 	}
 }
+
+// TestOptionalPortsAreGivenUp where another program has them, unless they were
+// asked for; no other is.
+func TestOptionalPortsAreGivenUp(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args   []string
+		listen func(*config) *listener
+		starts bool
+	}{
+		{nil, func(c *config) *listener { return &c.OTLPGRPC }, true},
+		{nil, func(c *config) *listener { return &c.OTLPHTTP }, true},
+		{nil, func(c *config) *listener { return &c.Health }, true},
+		{nil, func(c *config) *listener { return &c.Zipkin }, false},
+		{[]string{"--collector.otlp.enabled"}, func(c *config) *listener { return &c.OTLPGRPC }, false},
+		{[]string{"--collector.otlp.http.host-port=4318"}, func(c *config) *listener { return &c.OTLPHTTP }, false},
+	} {
+		c, fs := newConfig()
+		if err := fs.Parse(append(tt.args, "--jaeger-listen-host=127.0.0.1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.load(fs, func(string) string { return "" }); err != nil {
+			t.Fatal(err)
+		}
+		want := tt.listen(c)
+		for _, l := range c.listeners() {
+			l.Address = "0"
+		}
+		want.Address = address(port)
+		var log bytes.Buffer
+		s := &service{config: c, log: slog.New(slog.NewTextHandler(&log, nil))}
+		bound, err := s.bind(t.Context())
+		for _, ln := range bound {
+			ln.Close()
+		}
+		if (err == nil) != tt.starts || bound[want] != nil || strings.Contains(log.String(), "in use by another program") != tt.starts {
+			t.Errorf("%s %v: got %v, want a start %t; log: %s", want.Name, tt.args, err, tt.starts, &log)
+		}
+	}
+}

@@ -62,6 +62,8 @@ type process struct {
 // where they are.
 var ports = []struct{ flag, logged, env string }{
 	{"collector.zipkin.host-port", "zipkin collector", "ZIPKIN"},
+	{"collector.otlp.grpc.host-port", "OTLP collector, gRPC", "OTLPGRPC"},
+	{"collector.otlp.http.host-port", "OTLP collector, HTTP", "OTLPHTTP"},
 	{"query.http-server.host-port", "query API and page", "QUERY"},
 	{"query.grpc-server.host-port", "query gRPC", "GRPC"},
 	{"admin.http.host-port", "health, metrics, pprof", "ADMIN"},
@@ -164,7 +166,7 @@ func (p *process) term() error {
 }
 
 // up starts spandrel with the arguments: up [args…]. Where it listens goes to
-// $ZIPKIN, $QUERY, $GRPC, $ADMIN, $HEALTH and $METRICS.
+// $ZIPKIN, $OTLPGRPC, $OTLPHTTP, $QUERY, $GRPC, $ADMIN, $HEALTH and $METRICS.
 func up(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("use ! exec spandrel")

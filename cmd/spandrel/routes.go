@@ -46,12 +46,23 @@ func (s *service) clientPorts() []port {
 	zipkin := s.collector.ZipkinHandler(collector.ZipkinOptions{
 		AllowedOrigins: s.CORSOrigins, AllowedHeaders: s.CORSHeaders,
 	})
+	otlp := s.collector.OTLPHandler(collector.OTLPOptions{
+		MaxBodyBytes: int64(s.OTLPMaxBody), MaxMessageBytes: int64(s.OTLPMaxMessage),
+		AllowedOrigins: s.OTLPOrigins, AllowedHeaders: s.OTLPHeaders,
+	})
+	otlpRoutes := []route{
+		{"POST", "/v1/traces", otlp},
+		{"POST", "/opentelemetry.proto.collector.trace.v1.TraceService/Export", otlp},
+		{"", "/*", otlp}, // as Zipkin's
+	}
 	return []port{
 		{listener: &s.Zipkin, routes: []route{
 			{"POST", "/api/v2/spans", zipkin},
 			{"POST", "/api/v1/spans", zipkin},
 			{"", "/*", zipkin}, // any prefix before those, and sentences that lead there
 		}},
+		{listener: &s.OTLPGRPC, routes: otlpRoutes},
+		{listener: &s.OTLPHTTP, routes: otlpRoutes},
 		{listener: &s.QueryHTTP, grace: queryGrace, api: s.apiRoutes(), routes: []route{
 			{"", "/*", withGRPC(s.grpc, s.guard.http(s.queryHTTP()))},
 		}},
@@ -106,7 +117,7 @@ func (s *service) operatorPorts() []port {
 
 // ports are the listeners of all ports in the order in which they are bound.
 func (s *service) ports() []*listener {
-	all := []*listener{&s.Zipkin, &s.QueryHTTP, &s.QueryGRPC, &s.Admin, &s.Health}
+	all := []*listener{&s.Zipkin, &s.OTLPGRPC, &s.OTLPHTTP, &s.QueryHTTP, &s.QueryGRPC, &s.Admin, &s.Health}
 	if s.MetricsBackend == "prometheus" {
 		all = append(all, &s.Metrics)
 	}

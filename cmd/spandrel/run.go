@@ -107,15 +107,15 @@ func (s *service) warnOfOpenSecrets() {
 	}
 }
 
-// bind opens all ports. Those that Jaeger v1 did not have are given up with a
-// warning where another program has them and nobody asked for them.
+// bind opens all ports. Optional ones are given up with a warning where another
+// program has them and nobody asked for them.
 func (s *service) bind(ctx context.Context) (map[*listener]net.Listener, error) {
 	bound := map[*listener]net.Listener{}
 	host := s.defaultHost(os.Getenv)
 	for _, l := range s.ports() {
 		ln, err := l.listen(ctx, host)
 		switch {
-		case err != nil && !l.Asked && (l == &s.Health || l == &s.Metrics):
+		case err != nil && !l.Asked && l.Optional:
 			s.log.Warn("going on without a port", "err", err)
 		case err != nil:
 			for _, ln := range bound {

@@ -46,12 +46,15 @@ func newHTTPServer(p port, ln net.Listener, log *slog.Logger) (*server, error) {
 	s.http = &http.Server{
 		Handler:           s.counting(p.handler()),
 		Protocols:         protocols,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: never(p.ReadHeader),
+		ReadTimeout:       never(p.Read),
+		IdleTimeout:       never(p.Idle),
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(log.With("port", p.Name).Handler(), slog.LevelWarn),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, born{}, time.Now())
+		},
+		ErrorLog: slog.NewLogLogger(log.With("port", p.Name).Handler(), slog.LevelWarn),
 	}
 	s.http.SetKeepAlivesEnabled(!p.OneAnswer)
 	if !p.TLS.Enabled {
@@ -62,12 +65,32 @@ func newHTTPServer(p port, ln net.Listener, log *slog.Logger) (*server, error) {
 	return s, err
 }
 
+// never is how net/http says for good: 0 has other meanings there.
+func never(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// born is the key of the time at which a request's connection was made.
+type born struct{}
+
+// aged reports whether the request's connection has had its time.
+func (s *server) aged(r *http.Request) bool {
+	since, ok := r.Context().Value(born{}).(time.Time)
+	return ok && s.Age > 0 && time.Since(since) >= s.Age
+}
+
 // counting keeps busy, and clients from keeping an answer waiting.
 func (s *server) counting(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.busy.Add(1)
 		defer s.busy.Done()
 		out := &impatient{ResponseWriter: w, control: http.NewResponseController(w), patience: s.patience, streams: r.ProtoMajor == 2}
+		if s.aged(r) {
+			w.Header().Set("Connection", "close") // in HTTP/2 too, as GOAWAY
+		}
 		h.ServeHTTP(out, r)
 		if out.wrote {
 			out.wait() // for what is left in buffers, which net/http sends now

@@ -19,7 +19,8 @@ func serving(t *testing.T, patience time.Duration, h http.HandlerFunc) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newHTTPServer(port{listener: &listener{Name: "test"}, routes: []route{{"", "/*", h}}}, ln, slog.New(slog.DiscardHandler))
+	l := newListener("test", "0", "")
+	s, err := newHTTPServer(port{listener: &l, routes: []route{{"", "/*", h}}}, ln, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,8 @@ func TestBodyThatTricklesIsCutOff(t *testing.T) {
 				t.Fatal(err)
 			}
 			ended := make(chan error, 1)
-			s, err := newHTTPServer(port{listener: &listener{Name: "test"}, routes: []route{{"", "/*", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			l := newListener("test", "0", "")
+			s, err := newHTTPServer(port{listener: &l, routes: []route{{"", "/*", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				_, err := io.Copy(io.Discard, r.Body)
 				ended <- err
 			})}}}, ln, slog.New(slog.DiscardHandler))

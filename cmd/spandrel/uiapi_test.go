@@ -76,7 +76,7 @@ func TestTheUISeesWhatIsPosted(t *testing.T) {
 	if st := status.Store; !status.Ready || st.Kind != "badger" || st.Spans != 1 || st.Services != 1 || st.Newest == 0 || len(status.Listeners) < 5 {
 		t.Errorf("status: %+v", status)
 	}
-	if last := status.Listeners[len(status.Listeners)-2]; last.Open || !strings.HasPrefix(last.Name, "OTLP (4317, 4318)") {
+	if last := status.Listeners[len(status.Listeners)-1]; last.Open || !strings.HasPrefix(last.Name, "Jaeger's own collector protocols") {
 		t.Errorf("got %+v, want what is not received", last)
 	}
 	resp, err := http.Get(p.url("metrics") + "/metrics")

@@ -2,13 +2,13 @@ package jaegerapi
 
 import (
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
 	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/collector/otlp"
 	"github.com/spandrel/spandrel/query"
 )
 
@@ -17,20 +17,21 @@ import (
 const maxTransform = 20 << 20
 
 // transform makes traces in the page's JSON of OTLP's JSON, so that the page
-// can show a file. Nothing is stored, adjusted or left out.
+// can show a file. Nothing is stored, adjusted or left out: one span that makes
+// no sense is an error.
 func (a *api) transform(w *response, r *http.Request) error {
 	body, err := readBody(w.w, r)
 	if err != nil {
 		return err
 	}
-	var export otlpExport
-	if err := json.Unmarshal(body, &export); err != nil {
-		return badRequest("cannot unmarshal OTLP : " + err.Error())
+	spans, rejected, err := new(otlp.Decoder).JSON(body)
+	if err == nil && len(rejected) > 0 {
+		err = fmt.Errorf("span %d: %w", rejected[0].Index, rejected[0].Err)
 	}
-	traces, err := export.traces()
 	if err != nil {
 		return badRequest("cannot unmarshal OTLP : " + err.Error())
 	}
+	traces := byTrace(spans)
 	w.open()
 	w.buf = append(w.buf, '[')
 	enc := encoder{w: w}
@@ -70,30 +71,19 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// traces groups the spans by trace, both in the order they came in.
-func (e *otlpExport) traces() ([]*query.Trace, error) {
+// byTrace groups the spans by trace, both in the order they came in.
+func byTrace(all []spandrel.Span) []*query.Trace {
 	var order []spandrel.TraceID
 	spans := make(map[spandrel.TraceID][]spandrel.Span)
-	for _, rs := range e.ResourceSpans {
-		service, resource := rs.Resource.split()
-		for _, ss := range rs.ScopeSpans {
-			scope := spandrel.Scope{Name: ss.Scope.Name, Version: ss.Scope.Version, Tags: tagsOf(ss.Scope.Attributes)}
-			for i := range ss.Spans {
-				s, err := ss.Spans[i].span()
-				if err != nil {
-					return nil, err
-				}
-				s.Local.Service, s.Resource, s.Scope = service, resource, scope
-				if spans[s.TraceID] == nil {
-					order = append(order, s.TraceID)
-				}
-				spans[s.TraceID] = append(spans[s.TraceID], s)
-			}
+	for _, s := range all {
+		if spans[s.TraceID] == nil {
+			order = append(order, s.TraceID)
 		}
+		spans[s.TraceID] = append(spans[s.TraceID], s)
 	}
 	traces := make([]*query.Trace, len(order))
 	for i, id := range order {
 		traces[i] = query.AsStored(spans[id])
 	}
-	return traces, nil
+	return traces
 }

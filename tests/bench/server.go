@@ -33,6 +33,8 @@ func spandrelProgram(path string) program {
 		return []string{
 			"--badger.directory-value", filepath.Join(dir, "data"),
 			"--collector.zipkin.host-port", a.zipkin,
+			"--collector.otlp.grpc.host-port", "127.0.0.1:0",
+			"--collector.otlp.http.host-port", "127.0.0.1:0",
 			"--query.http-server.host-port", a.query,
 			"--query.grpc-server.host-port", "off",
 			"--admin.http.host-port", a.admin,

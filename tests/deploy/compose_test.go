@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -208,5 +209,49 @@ func TestEnvoyTakesTheCustomBootstrap(t *testing.T) {
 	out, err := exec.Command(envoy(t), "--mode", "validate", "-c", config, "--service-cluster", "shop", "--service-node", "a").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestEnvoyTakesTheOpenTelemetryProviders: what istiod makes of deploy/istio's
+// providers (pilot's telemetry.go), in the place of the tracer of deploy/compose.
+// The Service that they name has their ports, under names that say what proxies
+// speak there.
+func TestEnvoyTakesTheOpenTelemetryProviders(t *testing.T) {
+	spec := decode(t, read(t, istio+"mesh/opentelemetry.yaml"))[0].value.(*istioOperator).Spec
+	service := named[*corev1.Service](t, decode(t, read(t, istio+"spandrel.yaml")), "jaeger-collector")
+	names := map[uint32]string{}
+	for _, p := range service.Spec.Ports {
+		names[uint32(p.Port)] = p.Name
+	}
+	providers := spec.MeshConfig.value.ExtensionProviders
+	if len(providers) != 2 {
+		t.Fatalf("got %d providers, want one by gRPC and one by HTTP", len(providers))
+	}
+	for _, provider := range providers {
+		o := provider.GetOpentelemetry()
+		if o.GetService() != service.Name+"."+service.Namespace+".svc.cluster.local" {
+			t.Errorf("%s: there is no Service %s", provider.Name, o.GetService())
+		}
+		speaks, export := "grpc", `grpc_service: {envoy_grpc: {cluster_name: spandrel, authority: `+o.GetService()+`}}`
+		if o.Http != nil {
+			speaks = "http"
+			export = fmt.Sprintf(`http_service: {http_uri: {uri: "%s%s", cluster: spandrel, timeout: %ds}}`, o.Service, o.Http.Path, o.Http.Timeout.Seconds)
+		}
+		if !strings.HasPrefix(names[o.Port], speaks+"-") {
+			t.Errorf("%s: port %d of the Service is named %q, want one that begins with %s-", provider.Name, o.Port, names[o.Port], speaks)
+		}
+		text := read(t, compose+"front.yaml")
+		theirs := regexp.MustCompile(`(?s) {16}tracing:\n.*? {16}(route_config:)`)
+		if !theirs.MatchString(text) {
+			t.Fatal("deploy/compose/front.yaml has no tracing")
+		}
+		text = theirs.ReplaceAllLiteralString(text, strings.Repeat(" ", 16)+`tracing: {provider: {name: envoy.tracers.opentelemetry, typed_config: {`+
+			`"@type": type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig, service_name: shop.demo, `+export+"}}}\n"+strings.Repeat(" ", 16)+"route_config:")
+		config := filepath.Join(t.TempDir(), "envoy.yaml")
+		must(t, os.WriteFile(config, []byte(text), 0o600))
+		out, err := exec.Command(envoy(t), "--mode", "validate", "-c", config, "--service-cluster", "a", "--service-node", "a").CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s\n%s", provider.Name, err, out, text)
+		}
 	}
 }

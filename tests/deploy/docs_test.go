@@ -23,13 +23,14 @@ import (
 func TestTroubleshootingCommandsWork(t *testing.T) {
 	at := serve(t, nil, "--query.base-path=/jaeger")
 	text := read(t, "../../docs/troubleshoot.md")
-	here := strings.NewReplacer("localhost:9411", at["zipkin collector"], "localhost:16686", at["query API and page"],
+	here := strings.NewReplacer("localhost:9411", at["zipkin collector"], "localhost:4318", at["OTLP collector, HTTP"], "localhost:16686", at["query API and page"],
 		"localhost:14269", at["health, metrics, pprof"], "service=SERVICE", "service=me")
 	for _, step := range []struct{ begins, want string }{
 		{"curl localhost:14269/", "Server available"},
 		{"curl localhost:16686$B/api/services", `"data":[]`},
 		{"curl -i localhost:16686/", "Location: /jaeger/"},
 		{"curl -i localhost:9411/api/v2/spans", "202 Accepted"},
+		{"curl -i localhost:4318/v1/traces", "200 OK"},
 		{"curl localhost:16686$B/api/traces/", `"operationName":"by hand"`},
 		{"curl -s localhost:14269/metrics | grep", `spandrel_collector_spans_accepted_total{format="zipkin_json_v2",service="me"} 1`},
 		{`curl "localhost:16686$B/api/traces?service=`, `"operationName":"by hand"`},
@@ -47,8 +48,8 @@ func TestTroubleshootingCommandsWork(t *testing.T) {
 		}
 	}
 	commands := regexp.MustCompile("(?m)(?:^|`)curl ").FindAllString(text, -1)
-	if len(commands) != 7 {
-		t.Errorf("got %d curl commands in the tree, and 7 are tested", len(commands))
+	if len(commands) != 8 {
+		t.Errorf("got %d curl commands in the tree, and 8 are tested", len(commands))
 	}
 }
 

@@ -66,7 +66,7 @@ imagePullSecrets: [{name: pull}]
 retention: {age: 24h, maxBytes: 5GiB}
 persistence: {storageClass: fast, size: 50Gi}
 auth: {existingSecret: who, keys: [basic, token]}
-tls: {existingSecret: cert, listeners: [zipkin, query-http, query-grpc, admin, health, metrics]}
+tls: {existingSecret: cert, listeners: [zipkin, otlp-grpc, otlp-http, query-http, query-grpc, admin, health, metrics]}
 env: {LOG_LEVEL: debug}
 extraArgs: [--badger.sync=100ms]
 networkPolicy: {from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}
@@ -79,7 +79,7 @@ tolerations: [{key: a, operator: Exists}]
 affinity: {nodeAffinity: {}}
 priorityClassName: high`,
 			want: []string{"image: registry.example.com/spandrel:v1", "--badger.max-bytes=5GiB", "--query.auth.token-file=/secrets/auth/token",
-				"--collector.zipkin.tls.enabled", "--query.grpc.tls.key=/secrets/tls/tls.key", "storageClassName: fast", "--healthcheck.http.tls.cert=/secrets/tls/tls.crt", "--metrics.http.tls.enabled",
+				"--collector.zipkin.tls.enabled", "--collector.otlp.grpc.tls.enabled", "--collector.otlp.http.tls.cert=/secrets/tls/tls.crt", "--query.grpc.tls.key=/secrets/tls/tls.key", "storageClassName: fast", "--healthcheck.http.tls.cert=/secrets/tls/tls.crt", "--metrics.http.tls.enabled",
 				"prometheus.io/scheme: https", "scheme: HTTPS", "insecureSkipVerify: true", "ADMIN_HTTP_TLS_ENABLED", "alert: SpandrelDown", "grafana_dashboard"}},
 		{name: "nothing lasting, names of its own", values: "{jaegerNames: false, persistence: {enabled: false}, networkPolicy: {enabled: false}}",
 			want: []string{"emptyDir: {}", "port: 16685"}},

@@ -112,8 +112,8 @@ func TestOverlaysChangeTheImageAndNothingElse(t *testing.T) {
 }
 
 // notServed are ports of Istio's own Services that Spandrel does not listen on
-// yet: Jaeger's collector protocols and OTLP.
-var notServed = []int{4317, 4318, 14250, 14268}
+// yet: Jaeger's collector protocols.
+var notServed = []int{14250, 14268}
 
 // TestManifestsRun runs the program as each manifest would: its user, its
 // variables, its arguments, its volumes, a read-only root. Every port of a
@@ -122,7 +122,7 @@ func TestManifestsRun(t *testing.T) {
 	rendered, _, err := helm(t, "")
 	must(t, err)
 	const token = "a-token-of-the-test"
-	secured, _, err := helm(t, "{tls: {existingSecret: cert, listeners: [zipkin, query-http, query-grpc, admin, health, metrics]}, auth: {existingSecret: who, keys: [token]}}")
+	secured, _, err := helm(t, "{tls: {existingSecret: cert, listeners: [zipkin, otlp-grpc, otlp-http, query-http, query-grpc, admin, health, metrics]}, auth: {existingSecret: who, keys: [token]}}")
 	must(t, err)
 	cert, key := selfSigned(t)
 	tests := []struct {
@@ -194,7 +194,23 @@ func TestManifestsRun(t *testing.T) {
 				t.Errorf("POST: %s", resp.Status)
 			}
 			get(t, r, scheme+"://127.0.0.1:16686/jaeger/api/traces/abc", token, `"operationName":"n"`)
+			checkExports(t, r, scheme, token)
 		})
+	}
+}
+
+// checkExports has both ports of OTLP take a span.
+func checkExports(t *testing.T, r *running, scheme, token string) {
+	t.Helper()
+	for _, port := range []int{4317, 4318} {
+		export := fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"0000000000000abc","name":"by OTLP"}]}]}]}`, port)
+		resp, err := r.http.Post(fmt.Sprintf("%s://127.0.0.1:%d/v1/traces", scheme, port), "application/json", strings.NewReader(export))
+		must(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("export to %d: %s", port, resp.Status)
+		}
+		get(t, r, fmt.Sprintf("%s://127.0.0.1:16686/jaeger/api/traces/%x", scheme, port), token, `"operationName":"by OTLP"`)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // listeners are the flags of all addresses.
-var listeners = []string{"collector.zipkin", "query.http-server", "query.grpc-server", "admin.http", "healthcheck.http", "metrics.http"}
+var listeners = []string{"collector.zipkin", "collector.otlp.grpc", "collector.otlp.http", "query.http-server", "query.grpc-server", "admin.http", "healthcheck.http", "metrics.http"}
 
 // serve runs the program on free loopback ports until the test ends and gives
 // where it listens, by what for.

@@ -142,11 +142,15 @@ func (m *mesh) service(p *pod) http.Handler {
 	client := &http.Client{Timeout: patience}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		number := path.Base(r.URL.Path)
-		m.mu.Lock()
-		m.hops[number] = append(m.hops[number], hop{
+		h := hop{
 			pod: p, url: "http://" + r.Host + r.URL.RequestURI(), requestID: r.Header.Get("x-request-id"),
 			traceID: r.Header.Get("x-b3-traceid"), spanID: r.Header.Get("x-b3-spanid"), parent: r.Header.Get("x-b3-parentspanid"),
-		})
+		}
+		if w3c := strings.Split(r.Header.Get("traceparent"), "-"); len(w3c) == 4 {
+			h.traceID, h.spanID = w3c[1], w3c[2]
+		}
+		m.mu.Lock()
+		m.hops[number] = append(m.hops[number], h)
 		m.mu.Unlock()
 		var err error
 		call := func(app string) { err = errors.Join(err, forward(client, p.Outbound, app, number, r)) }
@@ -176,7 +180,7 @@ func (m *mesh) service(p *pod) http.Handler {
 func pageOf(p *pod) string { return "this is " + p.name }
 
 // passedOn are the headers that a service has to copy to its own calls.
-var passedOn = []string{"x-request-id", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags", "end-user"}
+var passedOn = []string{"x-request-id", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags", "traceparent", "tracestate", "end-user"}
 
 // forward calls a service through the Envoy at proxy. Any answer will do.
 func forward(client *http.Client, proxy, app, number string, in *http.Request) error {

@@ -15,9 +15,10 @@ import (
 	"text/template"
 )
 
-// tracing is how the mesh's Envoys are told to trace; see ZipkinConfig in
-// Envoy's API.
+// tracing is how the mesh's Envoys are told to trace; see ZipkinConfig and
+// OpenTelemetryConfig in Envoy's API.
 type tracing struct {
+	OTLP          string // grpc or http: OpenTelemetry's tracer, not Zipkin's; the collector's cluster bears Zipkin's name
 	Path          string // of the collector
 	Encoding      string // HTTP_JSON or HTTP_PROTO
 	Shared        bool   // both halves of a call have one span id

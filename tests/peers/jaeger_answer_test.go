@@ -268,6 +268,8 @@ func (s *server) url(r *request) string {
 	switch r.port {
 	case "zipkin":
 		return s.zipkin + r.path
+	case "otlp":
+		return s.otlp + r.path
 	case "query":
 		return s.query + r.path
 	case "root":

@@ -24,23 +24,23 @@ var base = time.Now().Add(-10 * time.Minute).Truncate(time.Minute)
 // request is one request to one of a server's ports.
 type request struct {
 	name   string // by which the list of differences knows it
-	port   string // zipkin, query, root (query without the base path) or admin
+	port   string // zipkin, otlp, query, root (query without the base path) or admin
 	method string
 	path   string // with the query
 	header http.Header
 	body   []byte
 }
 
-// post is a request to the Zipkin port of spans that Jaeger, if it takes them,
-// counts as this many.
+// post is a request to a port of collectors of spans that Jaeger, if it takes
+// them, counts as this many.
 type post struct {
 	request
 	spans int
 }
 
 var (
-	// instant is T, T+5 or T-5: microseconds, in a body.
-	instant = regexp.MustCompile(`\bT([+-]\d+)?\b`)
+	// instant is T, T+5 or T-5: microseconds, in a body; Tns, Tns+5: nanoseconds.
+	instant = regexp.MustCompile(`\bT(ns)?([+-]\d+)?\b`)
 	// queried is {T}, {T+5} or {T-5} in a path, {Tms…} for milliseconds.
 	queried = regexp.MustCompile(`\{T(ms)?([+-]\d+)?\}`)
 	// repeated is ${text*n}: the text n times.
@@ -53,7 +53,12 @@ func expandBody(text string) string {
 		n, _ := strconv.Atoi(parts[2])
 		return strings.Repeat(parts[1], n)
 	})
-	return instant.ReplaceAllStringFunc(text, func(m string) string { return moment(m[1:], time.Microsecond) })
+	return instant.ReplaceAllStringFunc(text, func(m string) string {
+		if nanos, ok := strings.CutPrefix(m, "Tns"); ok {
+			return moment(nanos, time.Nanosecond)
+		}
+		return moment(m[1:], time.Microsecond)
+	})
 }
 
 func expandPath(text string) string {
@@ -81,7 +86,7 @@ func moment(offset string, unit time.Duration) string {
 //	(an empty line)
 //	body
 //
-// Directives: gzip (the body), spans n (how many Jaeger counts, where that is
+// Directives: otlp (it is for that port), gzip (the body), spans n (how many Jaeger counts, where that is
 // not the length of the list), hex (the body is bytes in hexadecimal).
 func readPosts(t *testing.T) []post {
 	t.Helper()
@@ -122,6 +127,8 @@ func (p *post) follow(line string) error {
 		return nil
 	}
 	switch word, arg, _ := strings.Cut(directive, " "); word {
+	case "otlp":
+		p.port = "otlp"
 	case "gzip":
 		p.spans = countSpans(p.body)
 		var b bytes.Buffer
@@ -145,8 +152,20 @@ func (p *post) follow(line string) error {
 	return nil
 }
 
-// countSpans is the number of objects in a JSON list.
+// countSpans is the number of objects in a JSON list, or of spans in OTLP's JSON.
 func countSpans(body []byte) int {
+	var export struct {
+		ResourceSpans []struct{ ScopeSpans []struct{ Spans []any } }
+	}
+	if json.Unmarshal(body, &export) == nil && export.ResourceSpans != nil {
+		n := 0
+		for _, r := range export.ResourceSpans {
+			for _, s := range r.ScopeSpans {
+				n += len(s.Spans)
+			}
+		}
+		return n
+	}
 	var list []map[string]any
 	if json.Unmarshal(body, &list) != nil {
 		return 0

@@ -16,10 +16,13 @@ import (
 	zipkinhttp "github.com/openzipkin/zipkin-go/reporter/http"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	otelzipkin "go.opentelemetry.io/otel/exporters/zipkin"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	oteltrace "go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
 )
 
 // watch is a transport that notes what became of the requests.
@@ -110,8 +113,40 @@ func (z *zipkinIDs) SpanID(model.TraceID) model.ID {
 	return z.spans
 }
 
-// otelGo sends with OpenTelemetry's exporter for Go.
-func otelGo(t *testing.T, s *server, traceID string, base time.Time) outcome {
+// exporterTo makes one of OpenTelemetry's exporters for Go.
+type exporterTo func(ctx context.Context, s *server, saw *watch) (sdktrace.SpanExporter, error)
+
+func viaZipkin(_ context.Context, s *server, saw *watch) (sdktrace.SpanExporter, error) {
+	return otelzipkin.New(s.zipkin+"/api/v2/spans", otelzipkin.WithClient(&http.Client{Transport: saw}))
+}
+
+func viaHTTP(ctx context.Context, s *server, saw *watch) (sdktrace.SpanExporter, error) {
+	return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(s.otlp+"/v1/traces"), otlptracehttp.WithHTTPClient(&http.Client{Transport: saw}),
+		otlptracehttp.WithCompression(otlptracehttp.GzipCompression), otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}))
+}
+
+// viaGRPC notes a call that succeeded as HTTP would tell it.
+func viaGRPC(ctx context.Context, s *server, saw *watch) (sdktrace.SpanExporter, error) {
+	return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(s.export), otlptracegrpc.WithCompressor("gzip"), otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{}),
+		otlptracegrpc.WithDialOption(grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker, o ...grpc.CallOption) error {
+			err := next(ctx, method, req, reply, cc, o...)
+			if err == nil {
+				saw.mu.Lock()
+				defer saw.mu.Unlock()
+				saw.saw.Statuses = append(saw.saw.Statuses, http.StatusOK)
+			}
+			return err
+		})))
+}
+
+// otelGo makes a send with OpenTelemetry's SDK for Go.
+func otelGo(exporter exporterTo) func(*testing.T, *server, string, time.Time) outcome {
+	return func(t *testing.T, s *server, traceID string, base time.Time) outcome {
+		return tellOtel(t, s, traceID, base, exporter)
+	}
+}
+
+func tellOtel(t *testing.T, s *server, traceID string, base time.Time, newExporter exporterTo) outcome {
 	saw := &watch{}
 	ids := &otelIDs{}
 	if _, err := hex.Decode(ids.trace[:], []byte(traceID)); err != nil {
@@ -119,7 +154,7 @@ func otelGo(t *testing.T, s *server, traceID string, base time.Time) outcome {
 	}
 	var providers []*sdktrace.TracerProvider
 	tracer := func(service string) oteltrace.Tracer {
-		exporter, err := otelzipkin.New(s.zipkin+"/api/v2/spans", otelzipkin.WithClient(&http.Client{Transport: saw}))
+		exporter, err := newExporter(t.Context(), s, saw)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,8 +122,8 @@ func (a *apiTrace) shown() (*shownTrace, error) {
 	for _, in := range a.Spans {
 		process, ok := a.Processes[in.ProcessID]
 		switch {
-		case !ok || len(process.Tags) > 0: // Zipkin has no tags of processes
-			return nil, fmt.Errorf("process %q: %v", in.ProcessID, process)
+		case !ok:
+			return nil, fmt.Errorf("there is no process %q", in.ProcessID)
 		case in.TraceID != a.TraceID:
 			return nil, fmt.Errorf("span of trace %s", in.TraceID)
 		case trace.Spans[in.SpanID] != nil:
@@ -139,8 +139,13 @@ func (a *apiTrace) shown() (*shownTrace, error) {
 			}
 			out.Parent = ref.SpanID
 		}
+		tags := in.Tags
+		for _, tag := range process.Tags { // which Zipkin has not
+			tag.Key = "process." + tag.Key
+			tags = append(tags, tag)
+		}
 		var err error
-		if out.Tags, err = shownTags(in.Tags); err != nil {
+		if out.Tags, err = shownTags(tags); err != nil {
 			return nil, fmt.Errorf("span %s: %w", in.SpanID, err)
 		}
 		for _, l := range in.Logs {

@@ -12,23 +12,33 @@ import (
 // senders are the libraries, and what must be shown of the stories they tell.
 var senders = []sender{
 	{"zipkin-go, JSON", "0000000000000001c0ffee0000000000", zipkinGo(reporter.JSONSerializer{}),
-		"zipkin_json_v2", 1, lowerCase(zipkinGoStory)},
+		"zipkin_json_v2", 1, 202, lowerCase(zipkinGoStory)},
 	{"zipkin-go, protobuf", "0000000000000002c0ffee0000000000", zipkinGo(zipkin_proto3.SpanSerializer{}),
-		"zipkin_proto", 1, zipkinGoStory},
-	{"OpenTelemetry for Go", "0000000000000003c0ffee0000000000", otelGo,
-		"zipkin_json_v2", 3, otelGoStory},
-	{"OpenTelemetry for JavaScript", "0000000000000004c0ffee0000000000", node("otel.cjs", "/api/v2/spans"),
-		"zipkin_json_v2", 3, otelJSStory},
+		"zipkin_proto", 1, 202, zipkinGoStory},
+	{"OpenTelemetry for Go", "0000000000000003c0ffee0000000000", otelGo(viaZipkin),
+		"zipkin_json_v2", 3, 202, otelGoStory},
+	{"OpenTelemetry for JavaScript", "0000000000000004c0ffee0000000000", node("otel.cjs", "/api/v2/spans", "@opentelemetry/exporter-zipkin", "ZipkinExporter"),
+		"zipkin_json_v2", 3, 202, otelJSStory},
 	{"zipkin for JavaScript, v1", "c0ffee0000000005", node("zipkin.cjs", "/api/v1/spans", "JSON_V1"),
-		"zipkin_json_v1", 1, zipkinJSStory},
+		"zipkin_json_v1", 1, 202, zipkinJSStory},
 	{"zipkin for JavaScript, v2", "0000000000000006c0ffee0000000000", node("zipkin.cjs", "/api/v2/spans", "JSON_V2"),
-		"zipkin_json_v2", 1, zipkinJSStory},
+		"zipkin_json_v2", 1, 202, zipkinJSStory},
 	{"py_zipkin, v1", "c0ffee0000000007", python("V1_JSON"),
-		"zipkin_json_v1", 2, pyZipkinStory},
+		"zipkin_json_v1", 2, 202, pyZipkinStory},
 	{"py_zipkin, v2", "0000000000000008c0ffee0000000000", python("V2_JSON"),
-		"zipkin_json_v2", 2, pyZipkinStory},
+		"zipkin_json_v2", 2, 202, pyZipkinStory},
 	{"py_zipkin, protobuf", "0000000000000009c0ffee0000000000", python("V2_PROTO3"),
-		"zipkin_proto", 2, pyZipkinStory},
+		"zipkin_proto", 2, 202, pyZipkinStory},
+	{"OpenTelemetry for Go, OTLP by gRPC", "0000000000000010c0ffee0000000000", otelGo(viaGRPC),
+		"otlp_grpc", 3, 200, otlpGoStory},
+	{"OpenTelemetry for Go, OTLP by HTTP", "0000000000000011c0ffee0000000000", otelGo(viaHTTP),
+		"otlp_proto", 3, 200, otlpGoStory},
+	{"OpenTelemetry for JavaScript, OTLP in JSON", "0000000000000012c0ffee0000000000",
+		node("otel.cjs", "/v1/traces", "@opentelemetry/exporter-trace-otlp-http", "OTLPTraceExporter"),
+		"otlp_json", 3, 200, otlpJSStory},
+	{"OpenTelemetry for JavaScript, OTLP in protobuf", "0000000000000013c0ffee0000000000",
+		node("otel.cjs", "/v1/traces", "@opentelemetry/exporter-trace-otlp-proto", "OTLPTraceExporter"),
+		"otlp_proto", 3, 200, otlpJSStory},
 }
 
 const eighth = time.Second / 8
@@ -104,6 +114,40 @@ var otelJSStory = []told{
 	{"Lager prüfen", "Bücher annehmen", "Kasse", 3*eighth + time.Microsecond, 5 * eighth, map[string]any{
 		"error": []any{"Lager: 空 😀", true}, "otel.status_code": "ERROR",
 		"service.name": "Kasse", "host.name": "Node-1",
+	}, []string{"500ms leer"}},
+}
+
+// OTLP keeps types, and the resource is the process, whose tags are shown apart.
+var otlpGoStory = []told{
+	{"POST /Bücher/{Id}", "", "Frontend", 0, 8 * eighth, map[string]any{
+		"span.kind": "client", "http.status_code": int64(503), "Mixed.Case": "VaLuE", "list": "[1,2]",
+		"peer.service": "Kasse", "error": true, "otel.status_code": "ERROR",
+		"process.host.name": "Go-1", "otel.scope.name": "Shop", "otel.scope.version": "1.2",
+	}, []string{"125ms map[bytes:12 event:Gesendet ✓]"}},
+	{"Bücher annehmen", "POST /Bücher/{Id}", "Kasse", 2 * eighth, 6 * eighth, map[string]any{
+		"span.kind": "server", "empty": "", "secure": false, "otel.status_code": "OK",
+		"process.host.name": "Go-1", "otel.scope.name": "Shop", "otel.scope.version": "1.2",
+	}, nil},
+	{"Lager prüfen", "Bücher annehmen", "Kasse", 3 * eighth, 5 * eighth, map[string]any{
+		"span.kind": "internal", "error": true, "otel.status_code": "ERROR", "otel.status_description": "Lager: 空 😀",
+		"process.host.name": "Go-1", "otel.scope.name": "Shop", "otel.scope.version": "1.2",
+	}, []string{"500ms leer"}},
+}
+
+// The last span began at a fraction of a microsecond: Jaeger's start and duration
+// are cut to whole ones.
+var otlpJSStory = []told{
+	{"POST /Bücher/{Id}", "", "Frontend", 0, 8 * eighth, map[string]any{
+		"span.kind": "client", "http.status_code": int64(503), "Mixed.Case": "VaLuE", "list": "[1,2]",
+		"process.host.name": "Node-1", "otel.scope.name": "Shop", "otel.scope.version": "1.2",
+	}, []string{"125ms map[bytes:12 event:Gesendet ✓]"}},
+	{"Bücher annehmen", "POST /Bücher/{Id}", "Kasse", 2 * eighth, 6 * eighth, map[string]any{
+		"span.kind": "server", "empty": "", "secure": false, "otel.status_code": "OK",
+		"process.host.name": "Node-1", "otel.scope.name": "Shop", "otel.scope.version": "1.2",
+	}, nil},
+	{"Lager prüfen", "Bücher annehmen", "Kasse", 3 * eighth, 5*eighth - time.Microsecond, map[string]any{
+		"span.kind": "internal", "error": true, "otel.status_code": "ERROR", "otel.status_description": "Lager: 空 😀",
+		"process.host.name": "Node-1", "otel.scope.name": "Shop", "otel.scope.version": "1.2",
 	}, []string{"500ms leer"}},
 }
 

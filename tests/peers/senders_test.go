@@ -24,6 +24,7 @@ type sender struct {
 	send    func(t *testing.T, s *server, traceID string, base time.Time) outcome
 	format  string // by Spandrel's metrics
 	posts   int
+	status  int // of each post's answer
 	want    []told
 }
 
@@ -53,8 +54,8 @@ func TestSenders(t *testing.T) {
 				t.Errorf("the sender saw %+v, want no failure in %d posts", outcome, row.posts)
 			}
 			for _, status := range outcome.Statuses {
-				if status != 202 {
-					t.Errorf("the sender saw status %d, want 202", status)
+				if status != row.status {
+					t.Errorf("the sender saw status %d, want %d", status, row.status)
 				}
 			}
 			after := s.metrics(t)
@@ -66,7 +67,7 @@ func TestSenders(t *testing.T) {
 				{"spandrel_collector_spans_accepted_total", `format="` + row.format + `"`, len(row.want)},
 				{"spandrel_collector_spans_received_total", "", len(row.want)},
 				{"spandrel_store_spans_total", "", len(row.want)},
-				{postsMetric, `status="202"`, row.posts},
+				{postsMetric, fmt.Sprintf(`status="%d"`, row.status), row.posts},
 				{postsMetric, "", row.posts},
 			} {
 				if got := after.sum(count.name, count.label) - before.sum(count.name, count.label); got != count.want {
@@ -127,7 +128,11 @@ func script(t *testing.T, env, program, name string, args ...string) outcome {
 func node(name, path string, more ...string) func(*testing.T, *server, string, time.Time) outcome {
 	return func(t *testing.T, s *server, traceID string, base time.Time) outcome {
 		env := "NODE_PATH=" + filepath.Join(install(t, nodeLibs), "node_modules")
-		args := append([]string{s.zipkin + path, traceID, strconv.FormatInt(base.Unix(), 10)}, more...)
+		url := s.zipkin + path
+		if strings.HasPrefix(path, "/v1/") {
+			url = s.otlp + path
+		}
+		args := append([]string{url, traceID, strconv.FormatInt(base.Unix(), 10)}, more...)
 		return script(t, env, "node", name, args...)
 	}
 }

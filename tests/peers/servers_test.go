@@ -13,7 +13,9 @@ import (
 // server is a collector with a query API: ours or Jaeger.
 type server struct {
 	*process
-	zipkin string // URL of the port for posts
+	zipkin string // URL of the port for Zipkin's posts
+	otlp   string // URL of the port for OTLP's
+	export string // URL of the port for OTLP by gRPC
 	query  string // URL of the query API, with the base path
 	http   string // host:port of query
 	grpc   string // host:port of the port for gRPC alone
@@ -27,6 +29,8 @@ func startSpandrel(t *testing.T, flags ...string) *server {
 	args := append([]string{
 		"--badger.directory-value", filepath.Join(t.TempDir(), "data"),
 		"--collector.zipkin.host-port", "127.0.0.1:0",
+		"--collector.otlp.grpc.host-port", "127.0.0.1:0",
+		"--collector.otlp.http.host-port", "127.0.0.1:0",
 		"--query.http-server.host-port", "127.0.0.1:0",
 		"--query.grpc-server.host-port", "127.0.0.1:0",
 		"--admin.http.host-port", "127.0.0.1:0",
@@ -53,6 +57,10 @@ func (s *server) readLog() error {
 		case event.Msg != "listening":
 		case strings.Contains(event.For, "zipkin"):
 			s.zipkin = event.At
+		case strings.Contains(event.For, "OTLP collector, HTTP"):
+			s.otlp = event.At
+		case strings.Contains(event.For, "OTLP collector, gRPC"):
+			s.export = event.At
 		case strings.Contains(event.For, "query API"):
 			s.query, s.http = event.At+"/jaeger", host
 		case strings.Contains(event.For, "gRPC"):
@@ -69,14 +77,15 @@ func (s *server) readLog() error {
 func startJaeger(t *testing.T, store string, flags ...string) *server {
 	t.Helper()
 	s := &server{http: freeAddress(t), grpc: freeAddress(t)}
-	zipkin, admin := freeAddress(t), freeAddress(t)
-	s.zipkin, s.admin, s.query = "http://"+zipkin, "http://"+admin, "http://"+s.http+"/jaeger"
+	zipkin, otlp, export, admin := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	s.zipkin, s.otlp, s.export = "http://"+zipkin, "http://"+otlp, "http://"+export
+	s.admin, s.query = "http://"+admin, "http://"+s.http+"/jaeger"
 	args := []string{
 		"--collector.zipkin.host-port", zipkin,
 		"--collector.http-server.host-port", "127.0.0.1:0",
 		"--collector.grpc-server.host-port", "127.0.0.1:0",
-		"--collector.otlp.grpc.host-port", "127.0.0.1:0",
-		"--collector.otlp.http.host-port", "127.0.0.1:0",
+		"--collector.otlp.grpc.host-port", export,
+		"--collector.otlp.http.host-port", otlp,
 		"--query.http-server.host-port", s.http,
 		"--query.grpc-server.host-port", s.grpc,
 		"--query.base-path", "/jaeger",

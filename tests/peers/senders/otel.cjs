@@ -1,15 +1,15 @@
-// Sends a trace with OpenTelemetry's Zipkin exporter:
-//   node otel.cjs URL TRACE_ID SECONDS
+// Sends a trace with one of OpenTelemetry's exporters:
+//   node otel.cjs URL TRACE_ID SECONDS PACKAGE CLASS
 // Two services of one process; the trace begins SECONDS after the epoch. Prints
 // what became of the posts.
 'use strict';
 const {ROOT_CONTEXT, SpanKind, SpanStatusCode, trace} = require('@opentelemetry/api');
-const {ZipkinExporter} = require('@opentelemetry/exporter-zipkin');
 const {resourceFromAttributes} = require('@opentelemetry/resources');
 const {BasicTracerProvider, SimpleSpanProcessor} = require('@opentelemetry/sdk-trace-base');
 const {channel} = require('node:diagnostics_channel');
 
-const [url, traceId, seconds] = process.argv.slice(2);
+const [url, traceId, seconds, from, name] = process.argv.slice(2);
+const Exporter = require(from)[name];
 const base = Number(seconds);
 const at = (nanos) => [base + Math.floor(nanos / 1e9), nanos % 1e9];
 
@@ -23,7 +23,7 @@ const idGenerator = {
 };
 
 function tracer(service) {
-  const exporter = new ZipkinExporter({url});
+  const exporter = new Exporter({url});
   const watched = {
     export: (batch, done) => exporter.export(batch, (result) => {
       if (result.code !== 0) outcome.failures.push(String(result.error));

@@ -24,7 +24,9 @@ defaultConfig:
       address: ${host}`;
 
 export function Checklist({ status }: { status: StatusAnswer }) {
-  const zipkin = status.listeners.find((l) => l.name === "zipkin collector");
+  const open = (name: string) => status.listeners.find((l) => l.name === name && l.open);
+  const zipkin = open("zipkin collector"), grpc = open("OTLP collector, gRPC"), http = open("OTLP collector, HTTP");
+  const collectors = [zipkin, grpc, http].flatMap((l) => l ?? []);
   const { received, accepted, rejected, failed } = status.ingest;
   const astray = (status.ingest.misdirected ?? []).reduce((n, m) => n + m.requests, 0);
   const config = meshConfig("zipkin.istio-system:9411");
@@ -38,7 +40,9 @@ export function Checklist({ status }: { status: StatusAnswer }) {
   return (
     <>
       <ol className="checklist" aria-live="polite">
-        {step(!!zipkin?.open, zipkin ? <>The Zipkin collector listens on <code>{zipkin.address}</code></> : "The Zipkin collector is switched off")}
+        {step(collectors.length > 0, collectors.length ? (
+          <>Collectors listen: {collectors.map((l, i) => <span key={l.name}>{i > 0 && "; "}{l.name.replace(" collector", "")} on <code>{l.address}</code></span>)}</>
+        ) : "All collectors are switched off")}
         {step(received > 0, received ? `${count(received)} spans have been received` : "No span has been received so far")}
         {step(accepted > 0, accepted ? `${count(accepted)} spans have been stored` : "No span has been stored so far")}
       </ol>
@@ -61,7 +65,12 @@ export function Checklist({ status }: { status: StatusAnswer }) {
         <pre>{config}</pre>
         <Copy text={config} label="Copy the configuration" />
       </div>
-      <p className="dim">Pods take it on when they are restarted. Anything that speaks Zipkin can post to {zipkin?.url ? <code>{zipkin.url}</code> : "the collector"}.</p>
+      <p className="dim">
+        Pods take it on when they are restarted.
+        {zipkin?.url && <> Anything that speaks Zipkin can post to <code>{zipkin.url}</code>.</>}
+        {grpc?.url && <> OTLP goes to <code>{grpc.url}</code> by gRPC.</>}
+        {http?.url && <> OTLP goes to <code>{http.url}/v1/traces</code> by HTTP.</>}
+      </p>
     </>
   );
 }

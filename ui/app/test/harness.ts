@@ -25,7 +25,7 @@ export async function startServer(basePath = "", flags: string[] = []): Promise<
   if (!existsSync(bin)) throw new Error(`${bin} is not there: run make build first`);
   const [query, zipkin] = [await freePort(), await freePort()];
   const off = (name: string) => `--${name}=127.0.0.1:0`;
-  const child = spawn(bin, ["--span-storage.type=memory", `--query.http-server.host-port=127.0.0.1:${query}`, `--collector.zipkin.host-port=127.0.0.1:${zipkin}`, off("query.grpc-server.host-port"), off("admin.http.host-port"), off("healthcheck.http.host-port"), off("metrics.http.host-port"), ...(basePath ? [`--query.base-path=${basePath}`] : []), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(bin, ["--span-storage.type=memory", `--query.http-server.host-port=127.0.0.1:${query}`, `--collector.zipkin.host-port=127.0.0.1:${zipkin}`, "--collector.otlp.enabled=false", off("query.grpc-server.host-port"), off("admin.http.host-port"), off("healthcheck.http.host-port"), off("metrics.http.host-port"), ...(basePath ? [`--query.base-path=${basePath}`] : []), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stdout.on("data", (d) => (log += d));
   child.stderr.on("data", (d) => (log += d));

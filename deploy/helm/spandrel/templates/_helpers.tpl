@@ -45,5 +45,5 @@ capabilities:
 
 {{/* The flags' prefix of a listener of values.tls. */}}
 {{- define "spandrel.tlsFlag" -}}
-{{ get (dict "zipkin" "collector.zipkin" "query-http" "query.http" "query-grpc" "query.grpc" "admin" "admin.http" "health" "healthcheck.http" "metrics" "metrics.http") . }}
+{{ get (dict "zipkin" "collector.zipkin" "otlp-grpc" "collector.otlp.grpc" "otlp-http" "collector.otlp.http" "query-http" "query.http" "query-grpc" "query.grpc" "admin" "admin.http" "health" "healthcheck.http" "metrics" "metrics.http") . }}
 {{- end }}
