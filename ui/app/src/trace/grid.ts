@@ -389,7 +389,7 @@ export class Grid {
       }
       if (path) {
         for (const row of server >= 0 ? [r, server] : [r])
-          for (const i of path.of.get(row) ?? []) {
+          for (const i of path.of(row)) {
             const a = Math.max(0, X(path.from[i]!)), b = Math.min(w, X(path.to[i]!));
             if (b < 0 || a > w) continue;
             g.fillStyle = pathColor;

@@ -55,8 +55,8 @@ export default function Trace({ id, source = stored }: { id: string; source?: So
     source.load(id, readColumns(place().query)).then(
       (loaded) => {
         if (gone) return;
-        setModel(open(loaded, source));
-        if (loaded.trace.id !== id) go(`${source.path}/${loaded.trace.id}${location.search}`, true);
+        if (loaded.trace.id !== id) go(`${source.path}/${loaded.trace.id}${location.search}`, true); // which opens it
+        else setModel(open(loaded, source));
       },
       (e: Error) => !gone && setError(e instanceof ApiError ? e : new ApiError(0, e.message)),
     );
