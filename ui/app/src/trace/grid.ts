@@ -349,7 +349,7 @@ export class Grid {
     }
     g.stroke();
     const errorColor = token("--error"), pathColor = token("--path"), ink = token("--ink");
-    const path = m.critical ? m.criticalPath : null;
+    const path = m.critical ? m.pathSoon(() => this.draw()) : null;
     const bar = (from: number, took: number, y: number, height: number, color: string, alpha = 1) => {
       const a = Math.max(-2, X(from)), b = Math.min(w + 2, X(from + took));
       if (b < 0 || a > w) return;

@@ -15,6 +15,9 @@ export interface Zoom { from: number; to: number } // µs after the trace's star
 
 export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; service: string; min: number }
 
+/** From so many spans on, what can wait does not hold up the rows. */
+const large = 10_000;
+
 export class TraceModel {
   all: Skeleton;
   t: Skeleton; // what is shown: all, or the part below the root
@@ -45,6 +48,7 @@ export class TraceModel {
   errorRows: number[];
   version = 0;
   private path: Path | null = null;
+  private later?: ReturnType<typeof setTimeout>;
   private listeners = new Set<() => void>();
   private find: AbortController | null = null;
   private fetching: AbortController | null = null;
@@ -72,6 +76,14 @@ export class TraceModel {
 
   get criticalPath(): Path {
     return (this.path ??= criticalPath(this.t, this.from));
+  }
+
+  /** The critical path; of a large trace only if it is known, else `then` is called when it is. */
+  pathSoon(then: () => void): Path | null {
+    if (this.path || this.t.n < large) return this.criticalPath;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => (this.criticalPath, then()));
+    return null;
   }
 
   changed() {
