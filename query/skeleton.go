@@ -64,6 +64,9 @@ type RowWarning struct {
 }
 
 func (c *TextColumn) number(text string) uint32 {
+	if text == "" && len(c.Dict) > 0 && c.Dict[0] == "" {
+		return 0 // most texts of most traces
+	}
 	n, ok := c.index[text]
 	if !ok {
 		n = uint32(len(c.Dict))

@@ -52,14 +52,25 @@ func (s *Store) Matching(ctx context.Context, id spandrel.TraceID, q *spandrel.Q
 	return s.some(ctx, id, q.Match)
 }
 
-// some yields the spans of a trace that are wanted.
+// some yields the spans of a trace that are wanted, and copies no others.
 func (s *Store) some(ctx context.Context, id spandrel.TraceID, wanted func(*spandrel.Span) bool) iter.Seq2[[]spandrel.Span, error] {
 	return func(yield func([]spandrel.Span, error) bool) {
-		for spans, err := range s.Traces(ctx, []storage.TraceRef{{ID: id}}) {
-			spans = slices.DeleteFunc(spans, func(s spandrel.Span) bool { return !wanted(&s) })
-			if (err != nil || len(spans) > 0) && !yield(spans, err) {
+		for chunk := range slices.Chunk(s.spans(id), chunkSpans) {
+			if ctx.Err() != nil {
+				break
+			}
+			var found []spandrel.Span
+			for i := range chunk {
+				if wanted(&chunk[i]) {
+					found = append(found, chunk[i])
+				}
+			}
+			if len(found) > 0 && !yield(found, nil) {
 				return
 			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
 		}
 	}
 }

@@ -50,8 +50,16 @@ function firstViews(): Plugin {
   };
 }
 
+/** The code is written for React's API; Preact is what runs it (docs/adr/0006). */
+const react = [
+  { find: /^react-dom\/client$/, replacement: "preact/compat/client" },
+  { find: /^react\/jsx-(dev-)?runtime$/, replacement: "preact/jsx-runtime" },
+  { find: /^react(-dom)?$/, replacement: "preact/compat" },
+];
+
 export default defineConfig({
   base: "./", // everything is relative to the page's <base>, whatever prefix a proxy adds
+  resolve: { alias: react },
   esbuild: { jsx: "automatic", legalComments: "eof" },
   build: {
     outDir: join(import.meta.dirname, "../dist"),
@@ -60,7 +68,7 @@ export default defineConfig({
     cssCodeSplit: false,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { output: { manualChunks: (id) => (/node_modules\/(react|react-dom|scheduler)\//.test(id) ? "react" : undefined) } },
+    rollupOptions: { output: { manualChunks: (id) => (/node_modules\/preact\//.test(id) ? "preact" : undefined) } },
   },
   plugins: [firstViews(), precompress()],
   server: { proxy: { "/api": process.env.SPANDREL_URL ?? "http://127.0.0.1:16686" } },

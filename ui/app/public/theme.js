@@ -1,16 +1,9 @@
-// Runs before the first paint, so that a chosen theme never flashes the other
-// one. Without a choice the style sheet follows the system. Then it asks for
-// what the view of this address will need, long before that view's script runs.
+// Runs before the first paint. It asks for what the view of this address will
+// need, long before that view's script runs. Then it sets the theme, so that a
+// chosen one never flashes the other; without a choice the style sheet follows
+// the system. In this order, for storage may take its time.
 (function () {
   var query = new URLSearchParams(location.search);
-  var theme = query.get("uiTheme");
-  try {
-    theme = theme || localStorage.getItem("spandrel.theme");
-  } catch {
-    // storage is blocked: follow the system
-  }
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-
   function link(rel, href) {
     var l = document.createElement("link");
     l.rel = rel;
@@ -26,4 +19,12 @@
   (files || "").split(" ").filter(Boolean).forEach(function (file) {
     link("modulepreload", file);
   });
+
+  var theme = query.get("uiTheme");
+  try {
+    theme = theme || localStorage.getItem("spandrel.theme");
+  } catch {
+    // storage is blocked: follow the system
+  }
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 })();

@@ -1,5 +1,5 @@
 // The server as docs/ui-api.md describes it.
-import { useEffect, useRef, useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { Early } from "./early";
 import { base } from "./router";
 
@@ -66,7 +66,7 @@ export function useAnswer<T>(path: string | null, question: (signal: AbortSignal
   const [turn, again] = useState(0);
   const shown = useRef<string | null>(null);
   const known = useRef(state.data !== undefined && !every);
-  useEffect(() => {
+  useLayoutEffect(() => { // asked at once, not after a frame
     if (path === null) return set({ loading: false });
     if (known.current) {
       known.current = false;

@@ -1,6 +1,6 @@
 // The frame around every view: navigation, a field that takes any trace id,
 // time zone and theme. Views are loaded when they are first asked for.
-import { Component, type ReactNode, useEffect, useRef, useState } from "react";
+import { Component, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { config, type MenuGroup, type MenuItem } from "./config";
 import { exploreHelp } from "./explore/keys";
 import { findTraceID } from "./ids";
@@ -46,7 +46,7 @@ export function App() {
   useEffect(() => {
     if (to !== null) go(to, true);
   }, [to]);
-  useEffect(() => {
+  useLayoutEffect(() => { // keys work as soon as there is something to see
     let afterG = -Infinity;
     const press = (e: KeyboardEvent) => {
       if (typingIn(e.target) || e.defaultPrevented) return;
@@ -240,7 +240,7 @@ const keys: [string, string][] = [
 
 function Help({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} aria-label="Keyboard" onClose={onClose}>
       <h2>Keyboard</h2>

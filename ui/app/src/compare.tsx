@@ -1,5 +1,5 @@
 // Compare two traces: what was added or removed, and how durations changed.
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useState } from "react";
 import { ApiError } from "./api";
 import { Candidates } from "./compare-candidates";
 import { merge, type Merged } from "./compare-merge";
@@ -124,7 +124,7 @@ function useTrace(id: string): State {
 
 function Picker({ label, id, other, state, onPick }: { label: string; id: string; other: string[]; state: State; onPick: (id: string) => void }) {
   const [text, setText] = useState(id);
-  useEffect(() => setText(id), [id]);
+  useLayoutEffect(() => setText(id), [id]);
   const t = state.trace;
   return (
     <form

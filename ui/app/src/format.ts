@@ -72,10 +72,19 @@ export function ago(us: number, now: number): string {
   return `${Math.round(s / 86_400)} d ago`;
 }
 
-const whole = new Intl.NumberFormat("en");
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-export const count = (n: number) => (Math.abs(n) < 100_000 ? whole.format(n) : short.format(n));
-export const exact = (n: number) => whole.format(n);
+/** 1234567 → "1,234,567". As Intl.NumberFormat does it, which takes 10 ms to begin with. */
+export function exact(n: number): string {
+  const [int, rest] = String(Number.isInteger(n) ? n : Math.round(n * 1000) / 1000).split(".");
+  return int!.replace(/\B(?=(\d{3})+$)/g, ",") + (rest ? "." + rest : "");
+}
+
+/** 1234567 → "1.2M" */
+function short(n: number): string {
+  let i = 0, x = Math.abs(n);
+  while (x >= 999.95 && i < 4) (x /= 1000), i++;
+  return `${n < 0 ? "-" : ""}${exact(Math.round(x * 10) / 10)}${["", "K", "M", "B", "T"][i]}`;
+}
+export const count = (n: number) => (Math.abs(n) < 100_000 ? exact(n) : short(n));
 export const plural = (n: number, one: string, many = one + "s") => `${count(n)} ${n === 1 ? one : many}`;
 
 export function percent(part: number, all: number): string {

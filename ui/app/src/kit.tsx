@@ -179,7 +179,7 @@ export function useSize(ref: RefObject<HTMLElement | null>): { width: number; he
     const el = ref.current;
     if (!el) return;
     const read = () => set((s) => (s.width === el.clientWidth && s.height === el.clientHeight ? s : { width: el.clientWidth, height: el.clientHeight }));
-    read();
+    // It reads in the frame to come, when there is a layout; to read now would cost one.
     const watch = new ResizeObserver(read);
     watch.observe(el);
     return () => watch.disconnect();

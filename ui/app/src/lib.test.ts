@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { merge } from "./compare-merge";
 import { typing } from "./complete";
 import { searchOf } from "./errors";
-import { ago, bytes, rate, duration, goDuration, inputTime, parseDuration, parseInputTime, percent, timestamp } from "./format";
+import { ago, bytes, count, exact, rate, duration, goDuration, inputTime, parseDuration, parseInputTime, percent, timestamp } from "./format";
 import { layered } from "./graph-layout";
 import { findTraceID } from "./ids";
 import { condition, formatLogfmt, LogfmtError, parseLogfmt } from "./logfmt";
@@ -20,6 +20,13 @@ describe("format", () => {
     expect(parseInputTime(inputTime(us, "utc"), "utc")).toBe(us - 89_012);
     expect(parseInputTime(inputTime(us, "local"), "local")).toBe(us - 89_012);
     expect(parseInputTime("yesterday", "utc")).toBeNull();
+  });
+  test("numbers as Intl writes them", () => {
+    const whole = new Intl.NumberFormat("en"), short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+    const some = [0, 7, 999, 1000, 12_345, 99_999, 1234.5678, -4321, -1e6, 100_000, 100_049, 100_050, 999_949, 999_950, 1e6, 9_949_999, 12_345_678, 999_999_999, 1e9, 1.25e12, 999e12];
+    for (let n = 3; n < 1e14; n = Math.floor(n * 1.37 + 1)) some.push(n);
+    expect(some.map(exact)).toEqual(some.map((n) => whole.format(n)));
+    expect(some.map(count)).toEqual(some.map((n) => (Math.abs(n) < 100_000 ? whole : short).format(n)));
   });
   test("durations people write", () => {
     expect(["1.2s", "100ms", "500us", "2 m", ".5s"].map(parseDuration)).toEqual([1.2e6, 1e5, 500, 120e6, 5e5]);

@@ -33,12 +33,22 @@ export function token(name: string): string {
   if (mode !== probedFor) (probes.clear(), (probedFor = mode));
   const known = probes.get(name);
   if (known) return known;
-  const el = document.createElement("i");
-  el.style.color = `var(${name})`;
-  el.style.setProperty("forced-color-adjust", "none"); // else every token would be the text's colour
-  document.body.append(el);
-  const value = getComputedStyle(el).color;
-  el.remove();
-  probes.set(name, value);
-  return value;
+  probe(new Set([name, ...usual]));
+  return probes.get(name)!;
+}
+
+// Asked for together, as each asking works out the page's styles.
+const usual = ["--accent", "--dim", "--error", "--ink", "--line", "--odd", "--path", "--selected", "--warn-bg"];
+
+function probe(names: Set<string>) {
+  const box = document.createElement("div");
+  for (const name of names) {
+    const el = document.createElement("i");
+    el.style.color = `var(${name})`;
+    el.style.setProperty("forced-color-adjust", "none"); // else every token would be the text's colour
+    box.append(el);
+  }
+  document.body.append(box);
+  [...names].forEach((name, i) => probes.set(name, getComputedStyle(box.children[i]!).color));
+  box.remove();
 }

@@ -528,6 +528,36 @@ test("29: after short scrolls, down and up, the rows in the document are those o
   }
 });
 
+test("30: rows that remain after collapsing at the end are in view, and fill it", async () => {
+  await open(`/trace/${big.id}`);
+  await grid().focus();
+  await page.keyboard.press("End");
+  await expect.poll(() => grid().getAttribute("aria-activedescendant")).toBe("line-9999");
+  for (let left = 10_000; left > 1; ) {
+    await page.keyboard.press("p");
+    await expect.poll(count).toBeLessThan(left);
+    left = await count();
+    const first = await rows().first().getAttribute("aria-rowindex").then(Number), shown = await rows().count();
+    expect(first + shown - 1).toBe(left); // the last one is there
+    expect(shown).toBe(Math.min(left, Math.max(shown, Math.floor((await grid().evaluate((g) => g.clientHeight)) / 26)))); // and those before it
+    expect(await grid().evaluate((g) => g.scrollTop)).toBeCloseTo(await grid().evaluate((g) => Math.max(0, g.scrollHeight - g.clientHeight)), -1);
+  }
+});
+
+test("a click asks for the span's details once; keys that go on leave those behind unanswered", async () => {
+  await open(`/trace/${big.id}`);
+  const asked: string[] = [];
+  page.on("request", (r) => /spans\?ids=/.test(r.url()) && asked.push(r.url().split("=")[1]!));
+  await rows().nth(3).locator(".what").click();
+  await page.locator(".detail .operation").waitFor();
+  expect(asked).toHaveLength(1);
+  await grid().focus();
+  for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowDown");
+  await expect.poll(() => page.locator(".detail tr", { hasText: "span id" }).first().textContent()).toContain(big.spans.find((s) => s.id === asked.at(-1)!.split(",")[0])!.id);
+  expect(asked.length).toBeLessThanOrEqual(6);
+  expect(new Set(asked).size).toBe(asked.length);
+});
+
 test("40: clocks are shown as they were; adjusting moves times only, is marked and in the address", async () => {
   const t0 = Date.now() * 1000 - 60e6, traceId = "40".padStart(32, "0");
   await server.zipkin([

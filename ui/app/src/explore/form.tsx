@@ -1,5 +1,5 @@
 // Jaeger's search form: the same fields in the same order. A service is optional.
-import { useEffect, useState } from "react";
+import { useLayoutEffect, useState } from "react";
 import { type ApiError, useJson } from "../api";
 import { count, inputTime, parseDuration, parseInputTime } from "../format";
 import { config } from "../config";
@@ -27,7 +27,7 @@ export function SearchForm({ search, error, onFind }: { search: Search; error?: 
   });
   const [draft, set] = useState(fresh);
   const [problems, setProblems] = useState<Record<string, string>>({});
-  useEffect(() => (set(fresh()), setProblems({})), [JSON.stringify(search), zone]);
+  useLayoutEffect(() => (set(fresh()), setProblems({})), [JSON.stringify(search), zone]);
   const put = (part: Partial<Draft>) => set((d) => ({ ...d, ...part }));
   const services = useJson<{ data: string[] | null }>(base + "api/services");
   const operations = useJson<{ data: string[] | null }>(draft.service ? `${base}api/services/${encodeURIComponent(draft.service)}/operations` : null);

@@ -1,5 +1,5 @@
 // Explore: find traces. The whole state of the view is in the address.
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { ApiError, askEarly, type SearchAnswer, type Summary, tagKeys, useJson } from "../api";
 import { ColumnMenu } from "../column-menu";
 import { readColumns, writeColumns } from "../columns";
@@ -108,7 +108,7 @@ function setRepeated(query: URLSearchParams, key: string, values: string[]) {
 
 function QueryBar({ search, error, onFind, children }: { search: Search; error?: ApiError; onFind: (s: Search) => void; children: React.ReactNode }) {
   const [q, set] = useState(search.q);
-  useEffect(() => set(search.q), [search.q]);
+  useLayoutEffect(() => set(search.q), [search.q]);
   return (
     <div className="query-bar">
       <Icon name="search" />
@@ -202,6 +202,8 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
     refresh: () => again({ ...search, ...moving(search) }),
   };
   useExploreKeys((a) => actions[a]());
+  /** On its way from the rows to the button that shows what waits, the pointer still holds them. */
+  const keepHold = (e: React.PointerEvent) => hold(e.relatedTarget instanceof Element && e.relatedTarget.closest(".result-bar, .fill") !== null);
   if (!all.length && !loading && !failed && answer) return <NothingFound search={search} query={query} missing={answer.missing} />;
   return (
     <>
@@ -210,7 +212,7 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
           <Chart traces={all} kind={chart} brush={brush} onBrush={(b) => setOne(query, "sel", writeBrush(b))} onOpen={(t) => go(link(t))} />
         </div>
       )}
-      <div className="result-bar">
+      <div className="result-bar" onPointerLeave={keepHold}>
         <strong aria-live="polite">
           {loading && !all.length ? "Searching…" : narrowed ? `${count(shown.length)} of ${plural(all.length, "trace")}` : plural(all.length, "trace")}
           {answer?.more && " (there are more)"}
@@ -239,7 +241,7 @@ function Results({ search, query, cols, answer, loading, ms, failed, all, shown,
         <ColumnMenu chosen={cols} onChange={(keys) => setOne(query, "cols", writeColumns(keys))} keys={(prefix, signal) => tagKeys(range, prefix, signal)} of={range} />
         <Tabs label="Chart" value={chart} onChange={(k) => setOne(query, "chart", k === "scatter" ? null : k)} tabs={[["scatter", "Scatter"], ["heat", "Heat map"], ["hist", "Histogram"]]} />
       </div>
-      <div className="fill" onPointerEnter={() => hold(true)} onPointerLeave={() => hold(false)}>
+      <div className="fill" onPointerEnter={() => hold(true)} onPointerLeave={keepHold}>
         <Table label="Traces found" className="traces" columns={columns} rows={rows} sort={sort} onSort={(s) => setOne(query, "sort", s === "-start" ? null : s)} id={(t) => t.id} height={34} onOpen={(t, e) => (e.ctrlKey || e.metaKey ? window.open(href(link(t))) : go(link(t)))} selected={(t) => chosen.includes(t.id)} focus={focus} />
       </div>
       {chosen.length > 0 && (

@@ -1,6 +1,6 @@
 // The keys of the list of traces. What is here is what works and what the help
 // lists.
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 
 export type ExploreAction = "down" | "up" | "choose" | "compare" | "scatter" | "heat" | "hist" | "older" | "newer" | "refresh" | "live";
 
@@ -34,7 +34,7 @@ export function actionOf(key: string): ExploreAction | undefined {
 const busy = (e: Element | null) => !!e?.closest("[role=tab], [role=separator], [role=listbox], .menu, summary, select, textarea, input:not([type=checkbox])") || !!document.querySelector("dialog[open]");
 
 export function useExploreKeys(act: (a: ExploreAction) => void) {
-  useEffect(() => {
+  useLayoutEffect(() => { // the next key may come before the next frame
     const press = (e: KeyboardEvent) => {
       if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || busy(e.target as Element)) return;
       const action = actionOf(e.key);

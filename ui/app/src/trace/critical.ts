@@ -5,8 +5,8 @@ export interface Path {
   row: Int32Array;
   from: Float64Array;
   to: Float64Array;
-  /** Segments of a row, as indices; undefined if the row is not on the path. */
-  of: Map<number, number[]>;
+  /** Segments of a row, as indices; none if the row is not on the path. */
+  of: (row: number) => Int32Array;
 }
 
 /** Walks back from the end of the longest root. What a child did before its
@@ -18,25 +18,35 @@ export function criticalPath(t: Skeleton, from: (r: number) => number = (r) => t
   const push = (r: number, x: number, y: number) => {
     if (y - x > 0) (row.push(r), a.push(x), b.push(y));
   };
-  const stack: [row: number, since: number, until: number][] = root < 0 ? [] : [[root, from(root), from(root) + t.took[root]!]];
+  const stack = root < 0 ? [] : [root, from(root), from(root) + t.took[root]!]; // row, since, until of each
+  const children: number[] = [];
+  const later = (x: number, y: number) => from(y) + t.took[y]! - (from(x) + t.took[x]!) || y - x;
   while (stack.length) {
-    const [r, since, until] = stack.pop()!;
+    const until = stack.pop()!, since = stack.pop()!, r = stack.pop()!;
     const begin = Math.max(from(r), since);
     let at = Math.min(until, from(r) + t.took[r]!);
-    const children: number[] = [];
+    children.length = 0;
     for (let c = r + 1; c < r + t.size[r]!; c += t.size[c]!) if (t.took[c]! > 0 && from(c) < at) children.push(c);
-    children.sort((x, y) => from(y) + t.took[y]! - (from(x) + t.took[x]!) || y - x);
+    if (children.length > 1) children.sort(later);
     for (const c of children) {
       const end = Math.min(from(c) + t.took[c]!, at);
       const start = Math.max(from(c), begin);
       if (from(c) + t.took[c]! > at + 1 || start >= at || end <= begin) continue; // 1 µs: halves are rounded apart
       push(r, end, at);
-      stack.push([c, start, end]);
+      stack.push(c, start, end);
       at = start;
     }
     push(r, begin, at);
   }
-  const of = new Map<number, number[]>();
-  row.forEach((r, i) => (of.get(r)?.push(i) ?? of.set(r, [i])));
-  return { row: Int32Array.from(row), from: Float64Array.from(a), to: Float64Array.from(b), of };
+  return { row: new Int32Array(row), from: new Float64Array(a), to: new Float64Array(b), of: byRow(t.n, row) };
+}
+
+/** Finds the segments of a row without an object for each. */
+function byRow(n: number, row: number[]): Path["of"] {
+  const end = new Uint32Array(n + 1), at = new Int32Array(row.length);
+  for (const r of row) end[r + 1]!++;
+  for (let r = 0; r < n; r++) end[r + 1]! += end[r]!;
+  const next = end.slice();
+  row.forEach((r, i) => (at[next[r]!++] = i));
+  return (r) => at.subarray(end[r]!, end[r + 1]!);
 }

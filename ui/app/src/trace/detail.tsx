@@ -1,6 +1,6 @@
 // Everything about the selected span, fetched when it is selected. A folded hop
 // shows both halves.
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useState } from "react";
 import { type SpanDetail, type Tag, useAnswer, useJson } from "../api";
 import { config, elsewhere } from "../config";
 import { duration, goDuration } from "../format";
@@ -11,7 +11,7 @@ import { base } from "../router";
 import { ancestors, type ExternalLink, type LinkKind, patterns, tagLinks } from "./links";
 import type { TraceModel } from "./model";
 import { serverOf } from "./names";
-import { hex, rowsOf } from "./skeleton";
+import { hex } from "./skeleton";
 import { halfWindow, type Standing, standingText } from "./standing";
 
 /** Longer values are cut until asked for. */
@@ -19,14 +19,12 @@ const longest = 4096;
 
 export function Detail({ model, onClose }: { model: TraceModel; onClose: () => void }) {
   const { t, selected } = model;
-  const other = t.pair ? t.pair[selected]! : -1; // the half at the other end of the call
-  const rows = other >= 0 ? [selected, other] : [selected];
-  const ids = [...new Set(rows.map((r) => hex(t.ids[r]!)))];
-  const { data, error, reload } = useAnswer<SpanDetail[]>(`${t.id} ${ids}`, (signal) => model.source.spans(t.id, ids, signal));
+  const rows = model.halves, key = model.detailKey;
+  const { data, error, reload } = useAnswer<SpanDetail[]>(`${t.id} ${key}`, (signal) => model.details(key, signal));
   const views = rows.map((r) => hex(t.views[r]!));
   const spans = views.flatMap((v) => data?.filter((s) => s.view === v) ?? []);
   const [half, setHalf] = useState(0);
-  useEffect(() => setHalf(0), [selected]);
+  useLayoutEffect(() => setHalf(0), [selected]);
   const span = spans[Math.min(half, spans.length - 1)];
   return (
     <aside className="detail" aria-label="Span">
@@ -49,15 +47,14 @@ export function Detail({ model, onClose }: { model: TraceModel; onClose: () => v
         </div>
       )}
       {error && <Trouble error={error} retry={reload} />}
-      {span && <Span key={span.view} span={span} model={model} />}
+      {span && <Span key={span.view} span={span} model={model} row={rows[views.indexOf(span.view)]!} />}
       {!span && !error && <p className="loading">Loading…</p>}
     </aside>
   );
 }
 
-function Span({ span: s, model }: { span: SpanDetail; model: TraceModel }) {
+function Span({ span: s, model, row }: { span: SpanDetail; model: TraceModel; row: number }) {
   const [find, setFind] = useState("");
-  const row = rowsOf(model.t, s.view)[0] ?? model.selected;
   const tags = s.tags ?? [];
   const get = (k: string) => String(tags.find((x) => x.key === k)?.value ?? "");
   const response = get("response_flags");

@@ -1,5 +1,5 @@
 // What is searched for, left out and folded in a trace.
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { ColumnMenu } from "../column-menu";
 import { count, duration, parseDuration, plural } from "../format";
 import { Icon, Menu } from "../kit";
@@ -11,7 +11,7 @@ export function FilterBar({ model, version, timeline }: { model: TraceModel; ver
   const f = model.filter;
   const [text, setText] = useState(f.q);
   const sent = useRef(f.q);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (model.filter.q !== sent.current) setText((sent.current = model.filter.q)); // set from elsewhere
   }, [version]);
   useEffect(() => {

@@ -43,7 +43,9 @@ export class Grid {
   private columns: string[] = [];
   private columnWidth = 0;
   private first = 0;
+  private at = 0; // scrollTop, which is a layout to read while the page changes
   private chipWidths = new Map<string, number>();
+  private unmeasured: RowElement[] = []; // rows whose chips have a width that is not known
   cursor = 0; // the line that has the keyboard
   private watch: ResizeObserver;
 
@@ -57,7 +59,7 @@ export class Grid {
     this.tall.setAttribute("aria-hidden", "true");
     this.stage.setAttribute("role", "presentation");
     this.lines.setAttribute("role", "rowgroup");
-    e.addEventListener("scroll", () => this.schedule(), { passive: true });
+    e.addEventListener("scroll", () => ((this.at = e.scrollTop), this.schedule()), { passive: true });
     e.addEventListener("click", (x) => this.click(x));
     e.addEventListener("keydown", (x) => this.key(x));
     e.addEventListener("wheel", (x) => this.wheel(x), { passive: false });
@@ -139,13 +141,18 @@ export class Grid {
   }
 
   scrollToLine(i: number) {
-    const top = i * rowHeight, now = this.el.scrollTop * this.scale;
-    if (top < now + rowHeight) this.el.scrollTop = Math.max(0, top - this.height / 3) / this.scale;
-    else if (top + rowHeight * 2 > now + this.height) this.el.scrollTop = (top - (this.height * 2) / 3) / this.scale;
+    const top = i * rowHeight, now = this.at * this.scale;
+    if (top < now + rowHeight) this.scrollTo(Math.max(0, top - this.height / 3) / this.scale);
+    else if (top + rowHeight * 2 > now + this.height) this.scrollTo((top - (this.height * 2) / 3) / this.scale);
   }
 
   scrollBy(px: number) {
-    this.el.scrollTop += px / this.scale;
+    this.scrollTo(this.at + px / this.scale);
+  }
+
+  private scrollTo(px: number) {
+    this.el.scrollTop = px;
+    this.at = this.el.scrollTop; // as far as there is room
   }
 
   showSelected() {
@@ -164,7 +171,8 @@ export class Grid {
     const { rows } = this.model.layout;
     this.stretch();
     this.cursor = Math.max(0, Math.min(this.cursor, rows.length - 1));
-    const top = this.el.scrollTop * this.scale;
+    this.at = Math.max(0, Math.min(this.at, this.tallness - this.height)); // as the browser does when there are fewer rows
+    const top = this.at * this.scale;
     this.first = Math.max(0, Math.min(Math.floor(top / rowHeight), rows.length - 1));
     const n = Math.min(rows.length - this.first, Math.ceil(this.height / rowHeight) + 1);
     while (this.pool.length < n) this.pool.push(this.makeRow());
@@ -177,6 +185,7 @@ export class Grid {
       if (line >= 0 && (anew || row.line !== line)) this.fill(row, line);
       row.line = line;
     }
+    this.measureChips();
     this.el.setAttribute("aria-rowcount", String(rows.length));
     const active = this.cursor >= this.first && this.cursor < this.first + n;
     if (active) this.el.setAttribute("aria-activedescendant", `line-${this.cursor}`);
@@ -255,7 +264,10 @@ export class Grid {
     put(e.what, " " + (group ? `×${group.rows.length} ` : "") + (t.flags[r]! & ORPHAN && t.parent[r]! < 0 ? "⋯ " : "") + x.what.slice(0, 300));
     const title = (group ? `${group.rows.length} similar spans\n` : "") + x.full.slice(0, 1000) + (x.flags ? "\n" + explainFlags(x.flags) : "") + (t.flags[r]! & ORPHAN ? "\nIts parent is not stored." : "");
     if (e.name.title !== title) e.name.title = title;
-    e.name.style.padding = `0 ${this.chips(e.chips, x.status, x.flags) + 12}px 0 ${stem + 6}px`;
+    e.name.style.paddingLeft = `${stem + 6}px`;
+    const width = this.chips(e.chips, x.status, x.flags);
+    if (width === undefined) this.unmeasured.push(e);
+    else e.name.style.paddingRight = `${width + 12}px`;
     this.columns.forEach((key, i) => {
       const cell = e.columns[i]!;
       let value = tagText(t, key, r);
@@ -278,8 +290,8 @@ export class Grid {
     e.label.className = left < b && left + need > a && left >= a - 1 ? "label inside" : "label";
   }
 
-  /** Shows status and flags; says how wide they are. */
-  private chips(box: HTMLElement, status: string, flags: string): number {
+  /** Shows status and flags; says how wide they are, if that is known. */
+  private chips(box: HTMLElement, status: string, flags: string): number | undefined {
     const key = `${status}|${flags}`;
     if (box.dataset.key !== key) {
       box.dataset.key = key;
@@ -295,9 +307,13 @@ export class Grid {
         make("span", `chip status ${bad ? "bad" : n >= 400 ? "warn" : "ok"}`, box).textContent = status;
       }
     }
-    let width = this.chipWidths.get(key);
-    if (width === undefined) this.chipWidths.set(key, (width = box.offsetWidth)); // a layout, once for each combination
-    return width;
+    return this.chipWidths.get(key);
+  }
+
+  /** Makes room for chips that are new: one layout for all of them. */
+  private measureChips() {
+    for (const e of this.unmeasured) this.chipWidths.set(e.chips.dataset.key!, e.chips.offsetWidth);
+    for (const e of this.unmeasured.splice(0)) e.name.style.paddingRight = `${this.chipWidths.get(e.chips.dataset.key!)! + 12}px`;
   }
 
   private errorsBelow(r: number): boolean {
@@ -353,7 +369,7 @@ export class Grid {
     }
     g.stroke();
     const errorColor = token("--error"), pathColor = token("--path"), ink = token("--ink");
-    const path = m.critical ? m.criticalPath : null;
+    const path = m.critical ? m.pathSoon(() => this.draw()) : null;
     const bar = (from: number, took: number, y: number, height: number, color: string, alpha = 1) => {
       const a = Math.max(-2, X(from)), b = Math.min(w + 2, X(from + took));
       if (b < 0 || a > w) return;
@@ -393,7 +409,7 @@ export class Grid {
       }
       if (path) {
         for (const row of server >= 0 ? [r, server] : [r])
-          for (const i of path.of.get(row) ?? []) {
+          for (const i of path.of(row)) {
             const a = Math.max(0, X(path.from[i]!)), b = Math.min(w, X(path.to[i]!));
             if (b < 0 || a > w) continue;
             g.fillStyle = pathColor;
@@ -409,7 +425,7 @@ export class Grid {
 
   /** The line at a place on the page. */
   private lineAt(clientY: number): number {
-    const y = clientY - this.el.getBoundingClientRect().top + this.el.scrollTop * this.scale;
+    const y = clientY - this.el.getBoundingClientRect().top + this.at * this.scale;
     return Math.floor(y / rowHeight);
   }
 

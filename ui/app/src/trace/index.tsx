@@ -55,8 +55,8 @@ export default function Trace({ id, source = stored }: { id: string; source?: So
     source.load(id, readColumns(place().query)).then(
       (loaded) => {
         if (gone) return;
-        setModel(open(loaded, source));
-        if (loaded.trace.id !== id) go(`${source.path}/${loaded.trace.id}${location.search}`, true);
+        if (loaded.trace.id !== id) go(`${source.path}/${loaded.trace.id}${location.search}`, true); // which opens it
+        else setModel(open(loaded, source));
       },
       (e: Error) => !gone && setError(e instanceof ApiError ? e : new ApiError(0, e.message)),
     );
@@ -346,7 +346,8 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
   const box = useRef<HTMLDivElement>(null);
   const grid = useRef<Grid | null>(null);
   const [names, setNames] = useState(() => Math.max(140, Number(pref("names", "0")) || Math.round(window.innerWidth < 600 ? window.innerWidth * 0.58 : Math.min(620, window.innerWidth * 0.42))));
-  useEffect(() => {
+  // Not useEffect: the rows belong to the frame that shows what else has changed.
+  useLayoutEffect(() => {
     const g = new Grid(model, () => document.querySelector<HTMLElement>(".detail button")?.focus());
     grid.current = g;
     box.current!.append(g.el);
@@ -356,16 +357,16 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
     return () => (scrollers.delete(api), g.destroy());
   }, [model]);
   const selected = model.selected;
-  useEffect(() => grid.current?.draw(), [version]);
-  useEffect(() => {
+  useLayoutEffect(() => grid.current?.draw(), [version]);
+  useLayoutEffect(() => {
     grid.current?.showSelected();
     grid.current?.draw();
   }, [selected, model.t]);
-  useEffect(() => grid.current?.setNameWidth(names), [names]);
+  useLayoutEffect(() => grid.current?.setNameWidth(names), [names]);
   const size = useSize(box);
   const fit = fitColumns(size.width - names, model.columns.length);
   const columns = model.columns.slice(0, fit.count);
-  useEffect(() => grid.current?.setColumns(columns, fit.width), [columns.join(","), fit.width, model]);
+  useLayoutEffect(() => grid.current?.setColumns(columns, fit.width), [columns.join(","), fit.width, model]);
   const drag = (e: React.PointerEvent) => {
     const left = box.current!.getBoundingClientRect().left;
     e.currentTarget.setPointerCapture(e.pointerId);

@@ -1,5 +1,6 @@
 // The state of one open trace, apart from React: what is folded, filtered,
 // zoomed and selected. Views subscribe; the grid reads it on every frame.
+import type { SpanDetail } from "../api";
 import { config } from "../config";
 import { serviceColors } from "../theme-colors";
 import { criticalPath, type Path } from "./critical";
@@ -13,6 +14,9 @@ import { subtree } from "./subtree";
 export interface Zoom { from: number; to: number } // µs after the trace's start
 
 export interface Filter { q: string; mode: "highlight" | "filter"; errors: boolean; path?: boolean; service: string; min: number }
+
+/** From so many spans on, what can wait does not hold up the rows. */
+const large = 10_000;
 
 export class TraceModel {
   all: Skeleton;
@@ -46,9 +50,11 @@ export class TraceModel {
   errorsShown: ArrayLike<number> = []; // those of them that are not left out
   version = 0;
   private path: Path | null = null;
+  private later?: ReturnType<typeof setTimeout>;
   private listeners = new Set<() => void>();
   private find: AbortController | null = null;
   private fetching: AbortController | null = null;
+  private ahead: { key: string; answer: Promise<SpanDetail[]>; abort: AbortController } | null = null;
 
   constructor(loaded: LoadedTrace, readonly source: Source = stored) {
     this.t = this.all = loaded.trace;
@@ -72,6 +78,14 @@ export class TraceModel {
 
   get criticalPath(): Path {
     return (this.path ??= criticalPath(this.t, this.from));
+  }
+
+  /** The critical path; of a large trace only if it is known, else `then` is called when it is. */
+  pathSoon(then: () => void): Path | null {
+    if (this.path || this.t.n < large) return this.criticalPath;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => (this.criticalPath, then()));
+    return null;
   }
 
   changed() {
@@ -172,8 +186,41 @@ export class TraceModel {
         this.relayout();
       }
       this.selected = row;
+      this.askDetails();
     }
     this.changed();
+  }
+
+  /** The selected row and, if there is one, that of the other end of the call. */
+  get halves(): number[] {
+    const other = this.t.pair ? this.t.pair[this.selected]! : -1;
+    return other >= 0 ? [this.selected, other] : [this.selected];
+  }
+
+  /** Details of the selected span are on their way before anything is drawn that shows them. */
+  private askDetails() {
+    this.ahead?.abort.abort();
+    const abort = new AbortController();
+    const ids = this.detailIDs();
+    const answer = this.source.spans(this.t.id, ids, abort.signal);
+    answer.catch(() => {}); // whoever takes it hears of a failure
+    this.ahead = { key: ids.join(), answer, abort };
+  }
+
+  private detailIDs = () => [...new Set(this.halves.map((r) => hex(this.t.ids[r]!)))];
+
+  /** What the details of the selected span are asked for by. */
+  get detailKey() {
+    return this.detailIDs().join();
+  }
+
+  /** Details of the spans of a key. */
+  details(key: string, signal: AbortSignal): Promise<SpanDetail[]> {
+    const ahead = this.ahead;
+    this.ahead = null;
+    if (ahead?.key !== key) return this.source.spans(this.t.id, key.split(","), signal);
+    signal.addEventListener("abort", () => ahead.abort.abort());
+    return ahead.answer;
   }
 
   get selectedShown() {
