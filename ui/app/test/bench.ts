@@ -22,6 +22,7 @@ async function visit(server: Server, path: string, selector: string, n: number, 
   const scripts = new Set<string>();
   cdp.on("Network.responseReceived", (e) => e.type === "Script" && scripts.add(e.requestId));
   cdp.on("Network.loadingFinished", (e) => scripts.has(e.requestId) && (script += e.encodedDataLength));
+  await page.waitForTimeout(800); // a new window's own pages load meanwhile, at the expense of ours
   await page.goto(server.url + path);
   await page.waitForFunction(() => (window as unknown as { __painted?: number }).__painted! > 0, undefined, { timeout: 120_000 });
   const first = (await page.evaluate("window.__painted")) as number;

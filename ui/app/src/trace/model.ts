@@ -142,7 +142,7 @@ export class TraceModel {
     const service = f.service ? t.services.indexOf(f.service) : -1;
     const pass = new Uint8Array(t.n);
     for (let r = 0; r < t.n; r++)
-      pass[r] = (!byQuery || byQuery[r]) && (!f.errors || t.flags[r]! & ERROR) && (!path || path.has(r)) && (!f.service || t.service[r] === service) && t.took[r]! >= f.min ? 1 : 0;
+      pass[r] = (!byQuery || byQuery[r]) && (!f.errors || t.flags[r]! & ERROR) && (!path || path(r).length > 0) && (!f.service || t.service[r] === service) && t.took[r]! >= f.min ? 1 : 0;
     return pass;
   }
 
