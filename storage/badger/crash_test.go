@@ -73,11 +73,28 @@ func writeUntilKilled(dir string) error {
 	return nil
 }
 
+// killsPerStore bounds the kills of one store: each is followed by a look at
+// all spans that the store ever acknowledged.
+const killsPerStore = 50
+
 // TestKillLosesNothing kills a process that writes, again and again, and
 // looks after each time whether every span it had acknowledged is there, once.
 func TestKillLosesNothing(t *testing.T) {
-	cycles := soak(20, 1000)
 	rng := rand.New(rand.NewPCG(31, 32))
+	cycles, spans := soak(20, 1000), uint64(0)
+	for left := cycles; left > 0; left -= killsPerStore {
+		spans += killStore(t, rng, min(left, killsPerStore))
+	}
+	t.Logf("%d kills, %d acknowledged spans", cycles, spans)
+	if spans < uint64(cycles)*20 {
+		t.Errorf("only %d spans were acknowledged, the test tests nothing", spans)
+	}
+}
+
+// killStore kills a new store so often and returns how many spans it had
+// acknowledged.
+func killStore(t *testing.T, rng *rand.Rand, cycles int) (spans uint64) {
+	t.Helper()
 	dir := t.TempDir()
 	acked := make(map[uint64]uint64)
 	for cycle := range cycles {
@@ -105,14 +122,10 @@ func TestKillLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var spans uint64
 	for _, n := range acked {
 		spans += n
 	}
-	t.Logf("%d kills, %d acknowledged spans", cycles, spans)
-	if spans < uint64(cycles)*20 {
-		t.Errorf("only %d spans were acknowledged, the test tests nothing", spans)
-	}
+	return spans
 }
 
 // crashOnce runs the writing process, kills it after it acknowledged some
