@@ -287,7 +287,7 @@ export class Grid {
     const need = Math.min(w, (e.took.textContent!.length + (where ? Math.min(where.length, 40) + 2 : 0)) * 6.4 + 14);
     const left = b + need <= w ? b : a - need >= 0 ? a - need : Math.max(0, Math.min(w - need, a));
     e.label.style.left = `${Math.round(left + 5)}px`;
-    e.label.className = left < b && left + need > a && left >= a - 1 ? "label inside" : "label";
+    e.label.className = left < b && left + need > a ? "label inside" : "label"; // over its bar it has a ground
   }
 
   /** Shows status and flags; says how wide they are, if that is known. */
