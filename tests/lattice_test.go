@@ -22,8 +22,9 @@ storage:             spandrel
 storage/memory:      spandrel storage
 storage/badger:      spandrel storage
 storage/storagetest: spandrel storage
-collector/zipkin:    spandrel
-collector/otlp:      spandrel
+collector/protobuf:
+collector/zipkin:    spandrel collector/protobuf
+collector/otlp:      spandrel collector/protobuf
 collector:           spandrel storage collector/zipkin collector/otlp
 query:               spandrel storage
 query/apitest:
@@ -52,7 +53,7 @@ var outside = []struct {
 	{"net/http", []string{"collector", "query/apitest", "query/jaegerapi", "query/uiapi", "ui", "cmd/spandrel", "tests/bench"}},
 	{"os", []string{"collector", "query/apitest", "storage/badger", "cmd/spandrel", "tests/bench"}},
 	{"os/exec", []string{"tests/bench"}},
-	{"unsafe", []string{"collector", "collector/otlp", "collector/zipkin", "storage/badger", "storage/storagetest"}},
+	{"unsafe", []string{"collector", "collector/otlp", "collector/protobuf", "collector/zipkin", "storage/badger", "storage/storagetest"}},
 }
 
 const module = "github.com/spandrel/spandrel"

@@ -7,6 +7,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/spandrel/spandrel/collector/protobuf"
 )
 
 // BenchmarkDecodeProto decodes recorded posts of Envoy, most of five spans.
@@ -88,15 +90,15 @@ func BenchmarkDecodeOverScan(b *testing.B) {
 // and counts them.
 func scan(body []byte) (n int, err error) {
 	inside := [...]protowire.Number{1, 2, 2, 9, 2} // resource, scope, span, attribute, value
-	var walk func(m message, depth int)
-	walk = func(m message, depth int) {
-		for ; m.next(&err); n++ {
-			if depth < len(inside) && m.bytesAt(inside[depth]) {
-				walk(m.inside(), depth+1)
+	var walk func(m protobuf.Message, depth int)
+	walk = func(m protobuf.Message, depth int) {
+		for ; m.Next(&err); n++ {
+			if depth < len(inside) && m.IsBytes(inside[depth]) {
+				walk(m.Inside(), depth+1)
 			}
 		}
 	}
-	walk(message{rest: body}, 0)
+	walk(protobuf.Walk(body), 0)
 	return n, err
 }
 

@@ -1,13 +1,10 @@
 package otlp
 
 import (
-	"bytes"
-	"fmt"
-	"unicode/utf8"
-
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/collector/protobuf"
 )
 
 // Proto reads an ExportTraceServiceRequest. A message is a sequence of fields,
@@ -36,9 +33,9 @@ import (
 func (m *Decoder) Proto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
 	d := protoDecoder{&m.batch}
 	d.begin(len(body))
-	for request := (message{rest: body}); request.next(&err); {
-		if request.bytesAt(1) {
-			err = d.resourceSpans(&request.field)
+	for request := protobuf.Walk(body); request.Next(&err); {
+		if request.IsBytes(1) {
+			err = d.resourceSpans(&request.Field)
 		}
 	}
 	if err != nil {
@@ -50,166 +47,84 @@ func (m *Decoder) Proto(body []byte) (spans []spandrel.Span, rejected []spandrel
 // protoDecoder reads spans into its batch.
 type protoDecoder struct{ *batch }
 
-// field is a field of a message: num its number, kind its wire type, n its
-// value if that is a number, b if it is bytes, which begin at the offset at.
-type field struct {
-	num  protowire.Number
-	kind protowire.Type
-	n    uint64
-	b    []byte
-	at   int
-}
-
-// message walks over the fields of a message.
-type message struct {
-	field        // the current one
-	rest  []byte // after it
-	at    int    // the offset of rest
-}
-
-// inside is the message that the field is.
-func (f *field) inside() message { return message{rest: f.b, at: f.at} }
-
-// next moves on to the next field, until the end or an error.
-func (m *message) next(err *error) bool {
-	if len(m.rest) == 0 || *err != nil {
-		return false
-	}
-	n := m.read()
-	if n < 0 {
-		*err = fmt.Errorf("malformed protobuf in the field at byte %d: %w", m.at, protowire.ParseError(n))
-		return false
-	}
-	m.rest, m.at = m.rest[n:], m.at+n
-	m.field.at = m.at - len(m.b)
-	return true
-}
-
-// read reads the field at the start of rest and returns its length, negative for
-// one of protowire's errors.
-func (m *message) read() int {
-	var key, n int
-	m.b = nil
-	m.num, m.kind, key = protowire.ConsumeTag(m.rest)
-	if key < 0 {
-		return key
-	}
-	switch rest := m.rest[key:]; m.kind {
-	case protowire.VarintType:
-		m.n, n = protowire.ConsumeVarint(rest)
-	case protowire.Fixed64Type:
-		m.n, n = protowire.ConsumeFixed64(rest)
-	case protowire.BytesType:
-		m.b, n = protowire.ConsumeBytes(rest)
-	default:
-		n = protowire.ConsumeFieldValue(m.num, m.kind, rest)
-	}
-	if n < 0 {
-		return n
-	}
-	return key + n
-}
-
-// bytesAt, fixedAt and varintAt report whether the field has the number and the
-// type.
-func (f *field) bytesAt(num protowire.Number) bool {
-	return f.num == num && f.kind == protowire.BytesType
-}
-
-func (f *field) fixedAt(num protowire.Number) bool {
-	return f.num == num && f.kind == protowire.Fixed64Type
-}
-
-func (f *field) varintAt(num protowire.Number) bool {
-	return f.num == num && f.kind == protowire.VarintType
-}
-
-// text is the field's bytes as a string.
-func (f *field) text() string {
-	if utf8.Valid(f.b) {
-		return alias(f.b)
-	}
-	return string(bytes.ToValidUTF8(f.b, []byte("\uFFFD")))
-}
-
 // resourceSpans reads the spans of one resource, which may come after them.
-func (d *protoDecoder) resourceSpans(f *field) (err error) {
+func (d *protoDecoder) resourceSpans(f *protobuf.Field) (err error) {
 	mark := len(d.fields)
-	for m := f.inside(); m.next(&err); {
-		if m.bytesAt(1) {
-			err = d.resource(&m.field)
+	for m := f.Inside(); m.Next(&err); {
+		if m.IsBytes(1) {
+			err = d.resource(&m.Field)
 		}
 	}
 	var all shared
 	all.resource(from(d.fields, mark))
-	for m := f.inside(); m.next(&err); {
-		if m.bytesAt(2) {
-			err = d.scopeSpans(&m.field, all)
+	for m := f.Inside(); m.Next(&err); {
+		if m.IsBytes(2) {
+			err = d.scopeSpans(&m.Field, all)
 		}
 	}
 	return err
 }
 
-func (d *protoDecoder) resource(f *field) (err error) {
-	for m := f.inside(); m.next(&err); {
-		if m.bytesAt(1) {
-			d.fields, err = d.attribute(d.fields, &m.field)
+func (d *protoDecoder) resource(f *protobuf.Field) (err error) {
+	for m := f.Inside(); m.Next(&err); {
+		if m.IsBytes(1) {
+			d.fields, err = d.attribute(d.fields, &m.Field)
 		}
 	}
 	return err
 }
 
 // scopeSpans reads the spans of one scope, which may come after them.
-func (d *protoDecoder) scopeSpans(f *field, all shared) (err error) {
+func (d *protoDecoder) scopeSpans(f *protobuf.Field, all shared) (err error) {
 	var scope spandrel.Scope
 	mark := len(d.fields)
-	for m := f.inside(); m.next(&err); {
-		if m.bytesAt(1) {
-			err = d.scope(&scope, &m.field)
+	for m := f.Inside(); m.Next(&err); {
+		if m.IsBytes(1) {
+			err = d.scope(&scope, &m.Field)
 		}
 	}
 	scope.Tags = from(d.fields, mark)
 	all.scope(scope)
-	for m := f.inside(); m.next(&err); {
-		if m.bytesAt(2) {
-			err = d.span(&m.field, &all)
+	for m := f.Inside(); m.Next(&err); {
+		if m.IsBytes(2) {
+			err = d.span(&m.Field, &all)
 		}
 	}
 	return err
 }
 
-func (d *protoDecoder) scope(s *spandrel.Scope, f *field) (err error) {
-	for m := f.inside(); m.next(&err); {
+func (d *protoDecoder) scope(s *spandrel.Scope, f *protobuf.Field) (err error) {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			s.Name = m.text()
-		case m.bytesAt(2):
-			s.Version = m.text()
-		case m.bytesAt(3):
-			d.fields, err = d.attribute(d.fields, &m.field)
+		case m.IsBytes(1):
+			s.Name = m.Text()
+		case m.IsBytes(2):
+			s.Version = m.Text()
+		case m.IsBytes(3):
+			d.fields, err = d.attribute(d.fields, &m.Field)
 		}
 	}
 	return err
 }
 
 // span reads a Span, which has what all have, and adds it to the batch.
-func (d *protoDecoder) span(f *field, all *shared) (err error) {
+func (d *protoDecoder) span(f *protobuf.Field, all *shared) (err error) {
 	s := sent{span: all.span}
 	tags, events, links := len(d.tags), len(d.events), len(d.links)
-	for m := f.inside(); m.next(&err); {
-		switch m.kind {
+	for m := f.Inside(); m.Next(&err); {
+		switch m.Kind {
 		case protowire.BytesType:
-			err = d.bytesField(&s, &m.field)
+			err = d.bytesField(&s, &m.Field)
 		case protowire.Fixed64Type:
-			switch m.num {
+			switch m.Num {
 			case 7:
-				s.start = m.n
+				s.start = m.N
 			case 8:
-				s.end = m.n
+				s.end = m.N
 			}
 		case protowire.VarintType:
-			if m.num == 6 {
-				s.span.Kind = kind(m.n)
+			if m.Num == 6 {
+				s.span.Kind = kind(m.N)
 			}
 		}
 	}
@@ -221,18 +136,18 @@ func (d *protoDecoder) span(f *field, all *shared) (err error) {
 }
 
 // bytesField takes a field of Span that is bytes.
-func (d *protoDecoder) bytesField(s *sent, f *field) (err error) {
-	switch f.num {
+func (d *protoDecoder) bytesField(s *sent, f *protobuf.Field) (err error) {
+	switch f.Num {
 	case 1:
-		s.traceID = f.b
+		s.traceID = f.B
 	case 2:
-		s.id = f.b
+		s.id = f.B
 	case 3:
-		s.span.TraceState = f.text()
+		s.span.TraceState = f.Text()
 	case 4:
-		s.parent = f.b
+		s.parent = f.B
 	case 5:
-		s.span.Name = f.text()
+		s.span.Name = f.Text()
 	case 9:
 		d.tags, err = d.attribute(d.tags, f)
 	case 11:
@@ -261,30 +176,30 @@ func status(n uint64) spandrel.Status {
 	return spandrel.StatusUnset
 }
 
-func (d *protoDecoder) status(s *sent, f *field) (err error) {
-	for m := f.inside(); m.next(&err); {
+func (d *protoDecoder) status(s *sent, f *protobuf.Field) (err error) {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(2):
-			s.span.StatusMessage = m.text()
-		case m.varintAt(3):
-			s.span.Status = status(m.n)
+		case m.IsBytes(2):
+			s.span.StatusMessage = m.Text()
+		case m.IsVarint(3):
+			s.span.Status = status(m.N)
 		}
 	}
 	return err
 }
 
-func (d *protoDecoder) event(s *sent, f *field) (err error) {
+func (d *protoDecoder) event(s *sent, f *protobuf.Field) (err error) {
 	var e spandrel.Event
 	var at uint64
 	mark := len(d.fields)
-	for m := f.inside(); m.next(&err); {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.fixedAt(1):
-			at = m.n
-		case m.bytesAt(2):
-			e.Name = m.text()
-		case m.bytesAt(3):
-			d.fields, err = d.attribute(d.fields, &m.field)
+		case m.IsFixed64(1):
+			at = m.N
+		case m.IsBytes(2):
+			e.Name = m.Text()
+		case m.IsBytes(3):
+			d.fields, err = d.attribute(d.fields, &m.Field)
 		}
 	}
 	e.Fields = from(d.fields, mark)
@@ -292,20 +207,20 @@ func (d *protoDecoder) event(s *sent, f *field) (err error) {
 	return err
 }
 
-func (d *protoDecoder) link(s *sent, f *field) (err error) {
+func (d *protoDecoder) link(s *sent, f *protobuf.Field) (err error) {
 	var l spandrel.Link
 	var trace, id []byte
 	mark := len(d.fields)
-	for m := f.inside(); m.next(&err); {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			trace = m.b
-		case m.bytesAt(2):
-			id = m.b
-		case m.bytesAt(3):
-			l.TraceState = m.text()
-		case m.bytesAt(4):
-			d.fields, err = d.attribute(d.fields, &m.field)
+		case m.IsBytes(1):
+			trace = m.B
+		case m.IsBytes(2):
+			id = m.B
+		case m.IsBytes(3):
+			l.TraceState = m.Text()
+		case m.IsBytes(4):
+			d.fields, err = d.attribute(d.fields, &m.Field)
 		}
 	}
 	l.Tags = from(d.fields, mark)

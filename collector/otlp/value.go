@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/collector/protobuf"
 )
 
 // An attribute's value is one of
@@ -18,38 +19,38 @@ import (
 // fields the last counts.
 
 // attribute appends the KeyValue that the field is to tags.
-func (d *protoDecoder) attribute(tags []spandrel.Tag, f *field) ([]spandrel.Tag, error) {
+func (d *protoDecoder) attribute(tags []spandrel.Tag, f *protobuf.Field) ([]spandrel.Tag, error) {
 	var tag spandrel.Tag
 	var err error
-	for m := f.inside(); m.next(&err); {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			tag.Key = m.text()
-		case m.bytesAt(2):
-			tag.Value, err = d.value(&m.field)
+		case m.IsBytes(1):
+			tag.Key = m.Text()
+		case m.IsBytes(2):
+			tag.Value, err = d.value(&m.Field)
 		}
 	}
 	return addTag(tags, tag), err
 }
 
 // value reads an AnyValue.
-func (d *protoDecoder) value(f *field) (v spandrel.Value, err error) {
-	for m := f.inside(); m.next(&err); {
+func (d *protoDecoder) value(f *protobuf.Field) (v spandrel.Value, err error) {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			v = spandrel.StringValue(m.text())
-		case m.varintAt(2):
-			v = spandrel.BoolValue(m.n != 0)
-		case m.varintAt(3):
-			v = d.number(spandrel.ValueInt, m.n)
-		case m.fixedAt(4):
-			v = d.number(spandrel.ValueFloat, m.n)
-		case m.bytesAt(5), m.bytesAt(6):
+		case m.IsBytes(1):
+			v = spandrel.StringValue(m.Text())
+		case m.IsVarint(2):
+			v = spandrel.BoolValue(m.N != 0)
+		case m.IsVarint(3):
+			v = d.number(spandrel.ValueInt, m.N)
+		case m.IsFixed64(4):
+			v = d.number(spandrel.ValueFloat, m.N)
+		case m.IsBytes(5), m.IsBytes(6):
 			var inside any
-			inside, err = list(&m.field, maxDepth)
+			inside, err = list(&m.Field, maxDepth)
 			v = jsonText(inside)
-		case m.bytesAt(7):
-			v = spandrel.RawValue(spandrel.ValueBytes, alias(m.b))
+		case m.IsBytes(7):
+			v = spandrel.RawValue(spandrel.ValueBytes, alias(m.B))
 		}
 	}
 	return v, err
@@ -57,41 +58,41 @@ func (d *protoDecoder) value(f *field) (v spandrel.Value, err error) {
 
 // list reads an array or a map, which depth-1 others may be nested in, as
 // encoding/json knows it.
-func list(f *field, depth int) (any, error) {
+func list(f *protobuf.Field, depth int) (any, error) {
 	if depth == 0 {
-		return nil, fmt.Errorf("more than %d arrays and maps in each other at byte %d", maxDepth, f.at)
+		return nil, fmt.Errorf("more than %d arrays and maps in each other at byte %d", maxDepth, f.At)
 	}
 	var err error
-	if f.num == 5 {
+	if f.Num == 5 {
 		array := []any{}
-		for m := f.inside(); m.next(&err); {
-			if m.bytesAt(1) {
+		for m := f.Inside(); m.Next(&err); {
+			if m.IsBytes(1) {
 				var v any
-				v, err = plain(&m.field, depth)
+				v, err = plain(&m.Field, depth)
 				array = append(array, v)
 			}
 		}
 		return array, err
 	}
 	object := map[string]any{}
-	for m := f.inside(); m.next(&err); {
-		if m.bytesAt(1) {
-			err = member(object, &m.field, depth)
+	for m := f.Inside(); m.Next(&err); {
+		if m.IsBytes(1) {
+			err = member(object, &m.Field, depth)
 		}
 	}
 	return object, err
 }
 
 // member adds the KeyValue that the field is to the object.
-func member(object map[string]any, f *field, depth int) (err error) {
+func member(object map[string]any, f *protobuf.Field, depth int) (err error) {
 	var key string
 	var v any
-	for m := f.inside(); m.next(&err); {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			key = m.text()
-		case m.bytesAt(2):
-			v, err = plain(&m.field, depth)
+		case m.IsBytes(1):
+			key = m.Text()
+		case m.IsBytes(2):
+			v, err = plain(&m.Field, depth)
 		}
 	}
 	object[key] = v
@@ -99,21 +100,21 @@ func member(object map[string]any, f *field, depth int) (err error) {
 }
 
 // plain reads an AnyValue within an array or a map.
-func plain(f *field, depth int) (v any, err error) {
-	for m := f.inside(); m.next(&err); {
+func plain(f *protobuf.Field, depth int) (v any, err error) {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			v = m.text()
-		case m.varintAt(2):
-			v = m.n != 0
-		case m.varintAt(3):
-			v = int64(m.n)
-		case m.fixedAt(4):
-			v = plainFloat(math.Float64frombits(m.n))
-		case m.bytesAt(5), m.bytesAt(6):
-			v, err = list(&m.field, depth-1)
-		case m.bytesAt(7):
-			v = m.b
+		case m.IsBytes(1):
+			v = m.Text()
+		case m.IsVarint(2):
+			v = m.N != 0
+		case m.IsVarint(3):
+			v = int64(m.N)
+		case m.IsFixed64(4):
+			v = plainFloat(math.Float64frombits(m.N))
+		case m.IsBytes(5), m.IsBytes(6):
+			v, err = list(&m.Field, depth-1)
+		case m.IsBytes(7):
+			v = m.B
 		}
 	}
 	return v, err

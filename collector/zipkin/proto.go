@@ -1,16 +1,15 @@
 package zipkin
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"net/netip"
 	"strconv"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/collector/protobuf"
 )
 
 // Proto reads a zipkin.proto3.ListOfSpans. A message is a sequence of
@@ -37,8 +36,8 @@ import (
 func (m *Decoder) Proto(body []byte) (spans []spandrel.Span, rejected []spandrel.Rejection, err error) {
 	d := protoDecoder{&m.batch}
 	d.begin(len(body))
-	for list := (message{rest: body}); list.next(&err); {
-		if f := &list.field; f.bytesAt(1) {
+	for list := protobuf.Walk(body); list.Next(&err); {
+		if f := &list.Field; f.IsBytes(1) {
 			if err := d.span(f); err != nil {
 				return nil, nil, err
 			}
@@ -54,99 +53,26 @@ func (m *Decoder) Proto(body []byte) (spans []spandrel.Span, rejected []spandrel
 // protoDecoder reads spans into its batch.
 type protoDecoder struct{ *batch }
 
-// field is a field of a message: num its number, kind its wire type, n its
-// value if that is a number, b if it is bytes, which begin at the offset at.
-type field struct {
-	num  protowire.Number
-	kind protowire.Type
-	n    uint64
-	b    []byte
-	at   int
-}
-
-// message walks over the fields of a message.
-type message struct {
-	field        // the current one
-	rest  []byte // after it
-	at    int    // the offset of rest
-}
-
-// inside is the message that the field is.
-func (f *field) inside() message { return message{rest: f.b, at: f.at} }
-
-// next moves on to the next field, until the end or an error.
-func (m *message) next(err *error) bool {
-	if len(m.rest) == 0 || *err != nil {
-		return false
-	}
-	n := m.read()
-	if n < 0 {
-		*err = fmt.Errorf("malformed protobuf in the field at byte %d: %w", m.at, protowire.ParseError(n))
-		return false
-	}
-	m.rest, m.at = m.rest[n:], m.at+n
-	m.field.at = m.at - len(m.b)
-	return true
-}
-
-// read reads the field at the start of rest and returns its length, negative for
-// one of protowire's errors.
-func (m *message) read() int {
-	var key, n int
-	m.b = nil
-	m.num, m.kind, key = protowire.ConsumeTag(m.rest)
-	if key < 0 {
-		return key
-	}
-	switch rest := m.rest[key:]; m.kind {
-	case protowire.VarintType:
-		m.n, n = protowire.ConsumeVarint(rest)
-	case protowire.Fixed64Type:
-		m.n, n = protowire.ConsumeFixed64(rest)
-	case protowire.BytesType:
-		m.b, n = protowire.ConsumeBytes(rest)
-	default:
-		n = protowire.ConsumeFieldValue(m.num, m.kind, rest)
-	}
-	if n < 0 {
-		return n
-	}
-	return key + n
-}
-
-// bytesAt reports whether the field has the number and is bytes.
-func (f *field) bytesAt(num protowire.Number) bool {
-	return f.num == num && f.kind == protowire.BytesType
-}
-
-// text is the field's bytes as a string.
-func (f *field) text() string {
-	if utf8.Valid(f.b) {
-		return alias(f.b)
-	}
-	return string(bytes.ToValidUTF8(f.b, []byte("\uFFFD")))
-}
-
 // span reads a Span and adds it to the batch.
-func (d *protoDecoder) span(f *field) (err error) {
+func (d *protoDecoder) span(f *protobuf.Field) (err error) {
 	var p protoSpan
 	d.reset()
-	for m := f.inside(); m.next(&err); {
-		switch m.kind {
+	for m := f.Inside(); m.Next(&err); {
+		switch m.Kind {
 		case protowire.BytesType:
-			err = d.bytesField(&p, &m.field)
+			err = d.bytesField(&p, &m.Field)
 		case protowire.Fixed64Type:
-			if m.num == 6 {
-				p.timestamp = m.n
+			if m.Num == 6 {
+				p.timestamp = m.N
 			}
 		case protowire.VarintType:
-			p.varintField(&m.field)
+			p.varintField(&m.Field)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	d.left = d.total - f.at - len(f.b)
+	d.left = d.total - f.At - len(f.B)
 	if bad := p.finish(); bad != nil {
 		return d.reject(bad)
 	}
@@ -164,33 +90,33 @@ type protoSpan struct {
 }
 
 // varintField takes a field of Span that is a number.
-func (p *protoSpan) varintField(f *field) {
-	switch f.num {
+func (p *protoSpan) varintField(f *protobuf.Field) {
+	switch f.Num {
 	case 4:
-		p.span.Kind = protoKind(f.n)
+		p.span.Kind = protoKind(f.N)
 	case 7:
-		p.duration = f.n
+		p.duration = f.N
 	case 12:
 		p.span.Flags &^= spandrel.FlagDebug
-		if f.n != 0 {
+		if f.N != 0 {
 			p.span.Flags |= spandrel.FlagDebug
 		}
 	case 13:
-		p.shared = f.n != 0
+		p.shared = f.N != 0
 	}
 }
 
 // bytesField takes a field of Span that is bytes.
-func (d *protoDecoder) bytesField(p *protoSpan, f *field) error {
-	switch f.num {
+func (d *protoDecoder) bytesField(p *protoSpan, f *protobuf.Field) error {
+	switch f.Num {
 	case 1:
-		p.traceID = f.b
+		p.traceID = f.B
 	case 2:
-		p.parent = f.b
+		p.parent = f.B
 	case 3:
-		p.id = f.b
+		p.id = f.B
 	case 5:
-		p.span.Name = f.text()
+		p.span.Name = f.Text()
 	case 8:
 		return p.endpoint(&p.span.Local, "local_endpoint", f)
 	case 9:
@@ -213,18 +139,18 @@ func protoKind(n uint64) spandrel.Kind {
 }
 
 // endpoint reads an Endpoint into e.
-func (p *protoSpan) endpoint(e *spandrel.Endpoint, name string, f *field) (err error) {
-	for m := f.inside(); m.next(&err); {
+func (p *protoSpan) endpoint(e *spandrel.Endpoint, name string, f *protobuf.Field) (err error) {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			e.Service = m.text()
-		case m.bytesAt(2), m.bytesAt(3):
+		case m.IsBytes(1):
+			e.Service = m.Text()
+		case m.IsBytes(2), m.IsBytes(3):
 			// zipkin-go sends IPv4 in 16 bytes.
-			if ip, ok := netip.AddrFromSlice(m.b); ok {
-				setIP(e, ip, m.num == 2)
+			if ip, ok := netip.AddrFromSlice(m.B); ok {
+				setIP(e, ip, m.Num == 2)
 			}
-		case m.num == 4 && m.kind == protowire.VarintType:
-			port := int32(m.n)
+		case m.IsVarint(4):
+			port := int32(m.N)
 			if port > math.MaxUint16 && p.bad == nil {
 				p.bad = badValue(ReasonEndpoint, name+".port", strconv.Itoa(int(port)), errPort)
 			}
@@ -235,15 +161,15 @@ func (p *protoSpan) endpoint(e *spandrel.Endpoint, name string, f *field) (err e
 }
 
 // annotation reads an Annotation. One without anything is none.
-func (d *protoDecoder) annotation(p *protoSpan, f *field) (err error) {
+func (d *protoDecoder) annotation(p *protoSpan, f *protobuf.Field) (err error) {
 	var micros uint64
 	var name string
-	for m := f.inside(); m.next(&err); {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.num == 1 && m.kind == protowire.Fixed64Type:
-			micros = m.n
-		case m.bytesAt(2):
-			name = m.text()
+		case m.IsFixed64(1):
+			micros = m.N
+		case m.IsBytes(2):
+			name = m.Text()
 		}
 	}
 	if err != nil || micros == 0 && name == "" {
@@ -258,14 +184,14 @@ func (d *protoDecoder) annotation(p *protoSpan, f *field) (err error) {
 }
 
 // tag reads an entry of the tags.
-func (d *protoDecoder) tag(f *field) (err error) {
+func (d *protoDecoder) tag(f *protobuf.Field) (err error) {
 	var key, val string
-	for m := f.inside(); m.next(&err); {
+	for m := f.Inside(); m.Next(&err); {
 		switch {
-		case m.bytesAt(1):
-			key = m.text()
-		case m.bytesAt(2):
-			val = m.text()
+		case m.IsBytes(1):
+			key = m.Text()
+		case m.IsBytes(2):
+			val = m.Text()
 		}
 	}
 	d.addTag(key, val)
