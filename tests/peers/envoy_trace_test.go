@@ -30,25 +30,7 @@ func wantPage(user string, tr tracing) string {
 // services know of it.
 func (m *mesh) checkTrace(t *testing.T, v *visit, tr tracing, began time.Time) {
 	t.Helper()
-	var page strings.Builder
-	var servers []*shownSpan
-	v.trace.walk("", 0, func(depth int, span *shownSpan) {
-		p := m.podOf(span)
-		if p == nil {
-			t.Fatalf("trace %s: span of no pod: %+v", v.trace.ID, span)
-		}
-		if span.Tags["span.kind"] == "server" && p.Sidecar() {
-			servers = append(servers, span)
-		}
-		fmt.Fprintln(&page, strings.Repeat("  ", depth)+line(p, span))
-		m.checkSpan(t, v, p, span)
-	})
-	if diff := gocmp.Diff(wantPage(v.user, tr), "\n"+page.String()); diff != "" {
-		t.Fatalf("trace %s of %s, want (-) and got (+):\n%s", v.trace.ID, v.user, diff)
-	}
-	if len(servers) != len(v.hops) {
-		t.Fatalf("trace %s: %d spans of servers for %d calls", v.trace.ID, len(servers), len(v.hops))
-	}
+	servers := m.checkPage(t, v, tr, func(p *pod, span *shownSpan) { m.checkSpan(t, v, p, span) })
 	for i, h := range v.hops {
 		m.checkHop(t, v, h, servers[i], tr)
 	}
@@ -61,6 +43,31 @@ func (m *mesh) checkTrace(t *testing.T, v *visit, tr tracing, began time.Time) {
 			t.Errorf("span %s has flags %d and warnings %q", span.ID, span.Flags, span.Warnings)
 		}
 	}
+}
+
+// checkPage compares the tree of the trace's spans with the user's page, has
+// each span checked, and returns the called sides, one for each hop.
+func (m *mesh) checkPage(t *testing.T, v *visit, tr tracing, check func(*pod, *shownSpan)) (servers []*shownSpan) {
+	t.Helper()
+	var page strings.Builder
+	v.trace.walk("", 0, func(depth int, span *shownSpan) {
+		p := m.podOf(span)
+		if p == nil {
+			t.Fatalf("trace %s: span of no pod: %+v", v.trace.ID, span)
+		}
+		if span.Tags["span.kind"] == "server" && p.Sidecar() {
+			servers = append(servers, span)
+		}
+		fmt.Fprintln(&page, strings.Repeat("  ", depth)+line(p, span))
+		check(p, span)
+	})
+	if diff := gocmp.Diff(wantPage(v.user, tr), "\n"+page.String()); diff != "" {
+		t.Fatalf("trace %s of %s, want (-) and got (+):\n%s", v.trace.ID, v.user, diff)
+	}
+	if len(servers) != len(v.hops) {
+		t.Fatalf("trace %s: %d spans of servers for %d calls", v.trace.ID, len(servers), len(v.hops))
+	}
+	return servers
 }
 
 // walk visits the spans below a parent, depth first, siblings by start. Spans
