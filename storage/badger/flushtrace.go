@@ -155,15 +155,12 @@ func (f *flush) storedOutlines(id spandrel.TraceID) (spans []spandrel.Span) {
 				continue
 			}
 			for first, n := range ref.chunks() {
-				from := len(spans)
-				spans = append(spans, make([]spandrel.Span, n)...)
-				for i := range spans[from:] {
-					spans[from+i].TraceID = id
-				}
-				if err := f.outliner.of(r, spans[from:], first); err != nil {
+				more, err := f.outliner.ofTrace(r, id, first, n)
+				if err != nil {
 					f.store.corrupt(at.p.dir, err)
-					spans = spans[:from]
+					continue
 				}
+				spans = append(spans, more...)
 			}
 		}
 	}

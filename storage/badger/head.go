@@ -181,25 +181,25 @@ func (v *headView) trace(id spandrel.TraceID) []int32 {
 // spans of earlier calls that are no longer needed.
 func (v *headView) appendSpans(into []spandrel.Span, rows []int32) []spandrel.Span {
 	for _, at := range rows {
-		if len(into) < cap(into) {
-			into = into[:len(into)+1]
-		} else {
-			into = append(into, spandrel.Span{})
-		}
+		into = oneMore(into)
 		_ = v.rows[at].decode(&into[len(into)-1])
 	}
 	return into
+}
+
+// oneMore makes spans one longer; what the new one has of earlier use is kept.
+func oneMore(spans []spandrel.Span) []spandrel.Span {
+	if len(spans) < cap(spans) {
+		return spans[:len(spans)+1]
+	}
+	return append(spans, spandrel.Span{})
 }
 
 // outlines is appendSpans, but the spans have no tags: they are left to read in
 // tags, for each span.
 func (v *headView) outlines(into []spandrel.Span, tags []decoder, rows []int32) ([]spandrel.Span, []decoder) {
 	for _, at := range rows {
-		if len(into) < cap(into) {
-			into = into[:len(into)+1]
-		} else {
-			into = append(into, spandrel.Span{})
-		}
+		into = oneMore(into)
 		d, _ := v.rows[at].outline(&into[len(into)-1])
 		tags = append(tags, d)
 	}

@@ -33,6 +33,15 @@ func (f *outliner) of(r *segmentReader, spans []spandrel.Span, first int) error 
 	return r.lend(func() error { return f.ofPage(r, r.pageAt(first/pageRows), spans, first%pageRows) })
 }
 
+// ofTrace makes the spans of n rows of a trace, likewise.
+func (f *outliner) ofTrace(r *segmentReader, id spandrel.TraceID, first, n int) ([]spandrel.Span, error) {
+	spans := make([]spandrel.Span, n)
+	for i := range spans {
+		spans[i].TraceID = id
+	}
+	return spans, f.of(r, spans, first)
+}
+
 // ofPage is of for rows a, a+1, … of a page.
 func (f *outliner) ofPage(r *segmentReader, p *pageReader, spans []spandrel.Span, a int) error {
 	if err := f.fixed(p, spans, a); err != nil {
@@ -210,11 +219,7 @@ func (s *Store) Outlines(ctx context.Context, refs []storage.TraceRef, o storage
 			return true
 		}
 		for first, n := range ref.chunks() {
-			spans := make([]spandrel.Span, n)
-			for i := range spans {
-				spans[i].TraceID = id
-			}
-			if err := f.of(r, spans, first); err != nil {
+			if spans, err := f.ofTrace(r, id, first, n); err != nil {
 				s.corrupt(p.p.dir, err)
 			} else if !give(spans) {
 				return false
@@ -257,7 +262,7 @@ func (s *Store) Spans(ctx context.Context, id spandrel.TraceID, ids []spandrel.S
 	}
 	fromHead := func(h *headView, rows []int32) []spandrel.Span {
 		rows = slices.DeleteFunc(rows, func(at int32) bool {
-			_, ok := wanted[spandrel.SpanID(binary.BigEndian.Uint64(h.rows[at][rowSpanID:]))]
+			_, ok := wanted[h.rows[at].spanID()]
 			return !ok
 		})
 		return h.spans(rows)
