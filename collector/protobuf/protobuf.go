@@ -77,18 +77,17 @@ func (m *Message) read() int {
 	return key + n
 }
 
-// IsBytes, IsFixed64 and IsVarint report whether the field has the number and
-// the type.
+// IsBytes reports whether the field has the number and is bytes.
 func (f *Field) IsBytes(num protowire.Number) bool {
 	return f.Num == num && f.Kind == protowire.BytesType
 }
 
-// IsFixed64 is one of those.
+// IsFixed64 reports whether it has the number and is eight bytes long.
 func (f *Field) IsFixed64(num protowire.Number) bool {
 	return f.Num == num && f.Kind == protowire.Fixed64Type
 }
 
-// IsVarint is one of those.
+// IsVarint reports whether it has the number and is a varint.
 func (f *Field) IsVarint(num protowire.Number) bool {
 	return f.Num == num && f.Kind == protowire.VarintType
 }
