@@ -23,7 +23,7 @@ const (
 	// The first after a pause of lingerPause is not kept waiting.
 	maxLinger   = 4 * time.Millisecond
 	lingerPause = 20 * time.Millisecond
-	enoughGroup = 32 << 10
+	enoughGroup = 64 << 10
 )
 
 // request is one call of Write on its way to disk. It is the committer's from

@@ -118,7 +118,7 @@ func (f *flush) run(traces []headTrace) error {
 	if err := f.txn.Set([]byte{keyMeta}, appendMeta(applied, f.now)); err != nil {
 		return err
 	}
-	if err := f.txn.Commit(); err != nil {
+	if err := f.p.commit(f.txn); err != nil {
 		return fmt.Errorf("committing a segment: %w", err)
 	}
 	f.p.forget(infos)

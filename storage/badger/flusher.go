@@ -126,6 +126,9 @@ func (s *Store) partitionForFlush(now time.Time) (*partition, error) {
 	if s.open != nil {
 		s.open.bytes = diskUsage(s.open.dir)
 		if s.open.bytes < s.o.Sizes.PartitionBytes && !s.isOld(s.open) {
+			if s.open.seen == nil {
+				s.findSeen(s.open)
+			}
 			return s.open, nil
 		}
 		s.retire()

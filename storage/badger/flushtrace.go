@@ -176,7 +176,7 @@ func (f *flush) storedSpans(id spandrel.TraceID) (spans []spandrel.Span) {
 }
 
 // traceSet is a Bloom filter of the traces of an open partition, three bits a
-// trace in one word; nil may have any.
+// trace in one word.
 type traceSet []uint64
 
 // newTraceSet has some 16 bits for each trace of ten spans, when the partition
@@ -185,15 +185,29 @@ func newTraceSet(partitionBytes int64) traceSet {
 	return make(traceSet, 1<<bits.Len64(uint64(partitionBytes)>>12))
 }
 
+// anyTrace is a set that may have all traces.
+func anyTrace() traceSet { return traceSet{^uint64(0)} }
+
 // add reports whether the set may have had the hash before.
 func (s traceSet) add(hash uint64) bool {
-	if s == nil {
-		return true
-	}
 	hash = (hash ^ hash>>29) * 0x9e3779b97f4a7c15
 	mask := uint64(1)<<(hash>>8&63) | 1<<(hash>>14&63) | 1<<(hash>>20&63)
 	word := &s[hash>>26&uint64(len(s)-1)]
 	before := *word&mask == mask
 	*word |= mask
 	return before
+}
+
+// findSeen makes the set of a partition that was opened again. Tables that are
+// damaged would hide traces, and the index entries of those be overwritten.
+func (s *Store) findSeen(p *partition) {
+	seen := newTraceSet(s.o.Sizes.PartitionBytes)
+	err := p.verify()
+	if err == nil {
+		err = p.eachTrace(func(hash uint64) { seen.add(hash) })
+	}
+	if p.seen = seen; err != nil {
+		s.corrupt(p.dir, err)
+		p.seen = anyTrace()
+	}
 }

@@ -1,7 +1,9 @@
 package badger
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,6 +40,9 @@ func preallocate(path string, n int64) error {
 	if err == nil {
 		err = ignoringEINTR(func() error { return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, end, n) })
 	}
+	// What others have read of the empty rest, such as a backup, would be
+	// written in pieces as large as it was read.
+	_ = unix.Fadvise(int(f.Fd()), end, n, unix.FADV_DONTNEED)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
@@ -86,6 +91,28 @@ func forget(b []byte) {
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) & (size - 1)
 	if n := uintptr(len(b)); n >= skip+size {
 		_ = unix.Madvise(b[skip:skip+(n-skip)&^(size-1)], unix.MADV_DONTNEED)
+	}
+}
+
+// readAhead advises the kernel whether to read more of a file than is touched,
+// where this process has it mapped. The mapping is looked for by the last two
+// names of the path, since symbolic links may lead there.
+func readAhead(path string, wanted bool) {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return // without the advice all is as right, and more is written
+	}
+	advice := uintptr(unix.MADV_RANDOM)
+	if wanted {
+		advice = unix.MADV_NORMAL
+	}
+	dir, name := filepath.Split(path)
+	suffix := []byte("/" + filepath.Base(dir) + "/" + name + "\n")
+	for line := range bytes.Lines(maps) {
+		var from, to uintptr
+		if n, _ := fmt.Sscanf(string(line), "%x-%x", &from, &to); n == 2 && bytes.HasSuffix(line, suffix) {
+			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, advice)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ func (f diskFile) allocate(int64) error { return nil }
 func lockFile(*os.File) error           { return nil }
 func preallocate(string, int64) error   { return nil }
 func forget([]byte)                     {}
+func readAhead(string, bool)            {}
 
 func (diskFS) space(string) (free, total uint64, err error) {
 	return math.MaxInt64, math.MaxInt64, nil

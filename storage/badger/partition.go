@@ -53,7 +53,7 @@ type partition struct {
 	bornAt   time.Duration // born and newest by Options.elapsed; negative = before the store was opened
 	newestAt time.Duration
 	filter   *fuse    // of trace ids, nil = none yet
-	seen     traceSet // of an open partition, unless it was opened again
+	seen     traceSet // of an open partition; nil until something is flushed to it
 	bytes    int64    // on disk, when last measured
 
 	verified bool          // its tables were read and found sound
@@ -266,20 +266,25 @@ func appendMeta(applied uint64, newest time.Time) []byte {
 // buildFilter makes the filter of the partition's trace ids, nil = it has none.
 func (p *partition) buildFilter() (*fuse, error) {
 	var hashes []uint64
-	err := p.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{keyTrace}})
-		defer it.Close()
-		for it.Rewind(); it.Valid(); it.Next() {
-			if key := it.Item().Key(); len(key) == 17 {
-				hashes = append(hashes, hashID(spandrel.TraceID{High: binary.BigEndian.Uint64(key[1:]), Low: binary.BigEndian.Uint64(key[9:])}))
-			}
-		}
-		return nil
-	})
+	err := p.eachTrace(func(hash uint64) { hashes = append(hashes, hash) })
 	if err != nil || len(hashes) == 0 {
 		return nil, err
 	}
 	return newFuse(hashes)
+}
+
+// eachTrace calls yield with the hash of each trace that is in the index.
+func (p *partition) eachTrace(yield func(hash uint64)) error {
+	return p.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{keyTrace}})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			if key := it.Item().Key(); len(key) == 17 {
+				yield(hashID(spandrel.TraceID{High: binary.BigEndian.Uint64(key[1:]), Low: binary.BigEndian.Uint64(key[9:])}))
+			}
+		}
+		return nil
+	})
 }
 
 func hashID(id spandrel.TraceID) uint64 { return id.High*0x9e3779b97f4a7c15 ^ id.Low }
@@ -393,15 +398,37 @@ func (p *partition) reserve(segments []segmentInfo, traces int) error {
 		values += info.bytes
 	}
 	for suffix, n := range map[string]int64{".vlog": values, ".mem": keys} {
-		files, err := filepath.Glob(filepath.Join(p.dir, "*"+suffix))
-		if err != nil || len(files) == 0 {
-			return fmt.Errorf("no file *%s in %s: %w", suffix, p.dir, errors.Join(err, os.ErrNotExist))
+		file, err := p.newestFile(suffix)
+		if err != nil {
+			return err
 		}
-		if err := preallocate(slices.Max(files), n); err != nil {
+		if err := preallocate(file, n); err != nil {
 			return fmt.Errorf("reserving %d bytes in %s: %w", n, filepath.Base(p.dir), err)
 		}
 	}
 	return nil
+}
+
+// commit commits a segment while the kernel does not read ahead in the value
+// log. What it has read in one piece of memory, it writes in one piece, however
+// little of it has changed, and again for each segment.
+func (p *partition) commit(txn *badger.Txn) error {
+	log, err := p.newestFile(".vlog")
+	if err != nil {
+		return err
+	}
+	readAhead(log, false)
+	defer readAhead(log, true)
+	return txn.Commit()
+}
+
+// newestFile is the file that Badger writes to, of those with a suffix.
+func (p *partition) newestFile(suffix string) (string, error) {
+	files, err := filepath.Glob(filepath.Join(p.dir, "*"+suffix))
+	if err != nil || len(files) == 0 {
+		return "", fmt.Errorf("no file *%s in %s: %w", suffix, p.dir, errors.Join(err, os.ErrNotExist))
+	}
+	return slices.Max(files), nil
 }
 
 // lendStored lends a segment's bytes as the transaction has them.
