@@ -271,3 +271,10 @@ func traces(t testing.TB, r storage.Reader, refs []storage.TraceRef) map[string]
 	}
 	return all
 }
+
+func conditions(keysAndValues ...string) (tags []spandrel.TagCondition) {
+	for pair := range slices.Chunk(keysAndValues, 2) {
+		tags = append(tags, spandrel.TagCondition{Key: pair[0], Value: pair[1]})
+	}
+	return tags
+}

@@ -179,13 +179,6 @@ var questionKinds = []struct {
 	{"nothing", func(s *spandrel.Span) spandrel.Query { return spandrel.Query{Tags: conditions("no", "such")} }},
 }
 
-func conditions(keysAndValues ...string) (tags []spandrel.TagCondition) {
-	for pair := range slices.Chunk(keysAndValues, 2) {
-		tags = append(tags, spandrel.TagCondition{Key: pair[0], Value: pair[1]})
-	}
-	return tags
-}
-
 // askStored asks for 20 traces like each of some models.
 func askStored(b *testing.B, s *Store, models []spandrel.Span, of func(*spandrel.Span) spandrel.Query) {
 	runtime.LockOSThread() // for threadTime

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures Spandrel beside the real Jaeger all-in-one, with
 // Badger on disk, on the machine it runs on, and prints ratios.
 //
