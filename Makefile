@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED = 0
 
-.PHONY: help run build test test-race test-peers soak bench-peer bench-ui lint check clean
+.PHONY: help run build test test-race test-peers shots soak bench-peer bench-ui lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-peers: build ## real Envoys, the real Jaeger, other people's senders and cl
 	$(GO) -C $(PEERS) test -timeout 25m -count=1 -v ./...
 	$(GO) -C tests/deploy test -timeout 20m -count=1 -v ./...
 	npm run --silent --prefix $(APP) test:browser
+
+shots: build ## a picture of every view of the web UI in bin/screenshots; fails if one is broken
+	npm run --silent --prefix $(APP) shots
 
 soak: ## what takes hours: 1,000 kills, 200,000 queries, full disks; then every decoder fuzzed for a minute
 	SPANDREL_SOAK=1 $(GO) test -timeout 12h -count=1 -v ./storage/badger

@@ -129,7 +129,7 @@ export function synthetic(n: number, seed: number, shape: "tree" | "flat" | "cha
 
 /** Where screenshots and figures are kept. */
 export function artifacts(name: string): string {
-  const dir = join(repo, "artifacts/ui");
+  const dir = join(repo, "bin/screenshots");
   mkdirSync(dir, { recursive: true });
   return join(dir, name);
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { artifacts, launch, openPage, recorded, repo, type Server, startServer, synthetic, violations } from "./harness";
+import { colours } from "./picture";
 
 let server: Server, browser: Browser;
 const spans = recorded("bookinfo");
@@ -306,4 +307,16 @@ test("57: script and style of a first load stay small", () => {
   expect(gz(/\.js\.gz$/), "all script, gzipped").toBeLessThanOrEqual(180_000);
   expect(gz(/\.css\.gz$/), "style, gzipped").toBeLessThanOrEqual(15_000);
   expect(files.reduce((s, f) => s + f.size, 0), "all that is embedded").toBeLessThanOrEqual(700_000);
+});
+
+test("make shots would notice a view or a drawing of one colour", async () => {
+  const { page } = await openPage(browser, server, { viewport: { width: 200, height: 100 } });
+  await page.setContent('<body style="margin:0;background:#123456"><canvas width=50 height=50></canvas><p style="background:linear-gradient(90deg,red,blue)">text');
+  const parts = [{ x: 0, y: 0, width: 50, height: 50 }, { x: 0, y: 70, width: 200, height: 20 }, { x: 0, y: 0, width: 200, height: 100 }];
+  const [canvas, text, whole] = colours(await page.screenshot(), parts);
+  expect(canvas).toBe(1);
+  expect(text).toBeGreaterThan(100); // every filter of a line is read right, or there were more
+  expect(text).toBeLessThan(2000);
+  expect(whole).toBeGreaterThan(text! - 1);
+  await page.context().close();
 });
