@@ -5,6 +5,7 @@ import { ERROR, type Skeleton } from "./trace/skeleton";
 
 export interface Merged {
   key: string; // the path to it
+  up: string; // that of its caller
   level: number;
   service: string;
   operation: string;
@@ -12,11 +13,12 @@ export interface Merged {
   b: Side;
   state: "same" | "added" | "removed" | "more" | "fewer";
 }
-export interface Side { count: number; total: number; errors: number; row: number }
+/** What one of the traces has there; `row` is the first of its rows, −1 none. */
+export interface Side { count: number; total: number; errors: number; row: number; rows: number[] }
 
 interface Node { name: string; service: string; operation: string; a: Side; b: Side; children: Map<string, Node>; level: number }
 
-const none = (): Side => ({ count: 0, total: 0, errors: 0, row: -1 });
+const none = (): Side => ({ count: 0, total: 0, errors: 0, row: -1, rows: [] });
 
 export function merge(a: Skeleton | null, b: Skeleton | null, hops: boolean): Merged[] {
   const top: Node = { name: "", service: "", operation: "", a: none(), b: none(), children: new Map(), level: -1 };
@@ -38,18 +40,19 @@ export function merge(a: Skeleton | null, b: Skeleton | null, hops: boolean): Me
       node[r] = n;
       const s = n[side];
       s.count++;
+      s.rows.push(r);
       s.total += t.took[r]!;
       if (t.flags[r]! & ERROR) s.errors++;
       if (s.row < 0) s.row = r;
     }
   }
   const out: Merged[] = [];
-  const stack: [Node, string][] = [[top, ""]];
+  const stack: [Node, string, string][] = [[top, "", ""]];
   while (stack.length) {
-    const [n, path] = stack.pop()!;
-    if (n !== top) out.push({ key: path, level: n.level, service: n.service, operation: n.operation, a: n.a, b: n.b, state: !n.a.count ? "added" : !n.b.count ? "removed" : n.b.count > n.a.count ? "more" : n.b.count < n.a.count ? "fewer" : "same" });
+    const [n, path, up] = stack.pop()!;
+    if (n !== top) out.push({ key: path, up, level: n.level, service: n.service, operation: n.operation, a: n.a, b: n.b, state: !n.a.count ? "added" : !n.b.count ? "removed" : n.b.count > n.a.count ? "more" : n.b.count < n.a.count ? "fewer" : "same" });
     const children = [...n.children.values()];
-    for (let i = children.length - 1; i >= 0; i--) stack.push([children[i]!, `${path}\u0001${children[i]!.name}`]);
+    for (let i = children.length - 1; i >= 0; i--) stack.push([children[i]!, `${path}\u0001${children[i]!.name}`, path]);
   }
   return out;
 }

@@ -3,19 +3,25 @@ import { useEffect, useLayoutEffect, useMemo, useState } from "react";
 import { ApiError } from "./api";
 import { Candidates } from "./compare-candidates";
 import { merge, type Merged } from "./compare-merge";
-import { count, duration, percent } from "./format";
+import { Delta, Name, openSpan, words } from "./compare-parts";
+import { Timelines } from "./compare-timelines";
+import { count, duration } from "./format";
 import { findTraceID } from "./ids";
-import { type Column, Link, Service, sorted, Table, Time, Trouble } from "./kit";
-import { shortOperation } from "./mesh";
+import { type Column, Link, sorted, Table, Tabs, Time, Trouble } from "./kit";
+import { later } from "./later";
 import { go, setParams, usePlace } from "./router";
 import { stored } from "./trace/load";
 import { mostlyPairs } from "./trace/rows";
 import type { Skeleton } from "./trace/skeleton";
 
-const words = { same: "", added: "+ added", removed: "− removed", more: "▲ more", fewer: "▼ fewer" };
+const Graph = later(() => import("./compare-graph"));
+const Attributes = later(() => import("./compare-attributes"));
 
-export default function Compare({ pair }: { pair: string }) {
-  const [left, right] = pair.split("...") as [string, string];
+const modes = [["tree", "Tree"], ["timeline", "Timelines"], ["graph", "Graph"], ["attributes", "Attributes"]] as [Mode, string][];
+type Mode = "tree" | "timeline" | "graph" | "attributes";
+
+export default function Compare({ pair: ids }: { pair: string }) {
+  const [left, right] = ids.split("...") as [string, string];
   const { query } = usePlace();
   const cohort = [...new Set([left, right, ...query.getAll("cohort")].filter(Boolean))];
   const a = useTrace(left), b = useTrace(right);
@@ -23,24 +29,17 @@ export default function Compare({ pair }: { pair: string }) {
   const fold = query.get("fold") ? query.get("fold") !== "none" : hops;
   const only = query.get("only") ?? "";
   const sort = query.get("sort") ?? "";
+  const mode = modes.find(([m]) => m === query.get("mode"))?.[0] ?? "tree";
   const all = useMemo(() => merge(a.trace, b.trace, fold), [a.trace, b.trace, fold]);
   const rows = useMemo(() => all.filter((m) => !only || (only === "structure" ? m.state !== "same" : Math.abs(m.b.total - m.a.total) > 0.1 * Math.max(m.a.total, m.b.total))), [all, only]);
+  const pair = a.trace && b.trace ? { a: a.trace, b: b.trace } : null;
   const most = rows.reduce((m, r) => Math.max(m, Math.abs(r.b.total - r.a.total)), 1);
   useEffect(() => void (document.title = "Compare – Spandrel"), []);
   const to = (l: string, r: string) => go(`trace/${l}...${r}?${cohort.map((c) => "cohort=" + c).join("&")}`);
   const columns: Column<Merged>[] = [
     {
       key: "name", label: "Span", width: "minmax(130px, 3fr)",
-      cell: (m) => (
-        <span className="trace-name" style={{ paddingLeft: sort ? 0 : Math.min(m.level, 20) * 14 }}>
-          <b>
-            <Service name={m.service.slice(0, 80)} />
-          </b>
-          <span className="dim" title={m.operation}>
-            <bdi>{shortOperation(m.operation).slice(0, 120)}</bdi>
-          </span>
-        </span>
-      ),
+      cell: (m) => <Name of={m} level={sort ? 0 : m.level} />,
     },
     { key: "state", label: "Change", width: "92px", by: (m) => m.state, cell: (m) => <span className={`diff ${m.state}`}>{words[m.state]}</span>, spare: 1 },
     { key: "count", label: "Spans", width: "78px", right: true, by: (m) => m.b.count - m.a.count, cell: (m) => (m.a.count === m.b.count ? count(m.a.count) : `${count(m.a.count)} → ${count(m.b.count)}`), spare: 2 },
@@ -72,34 +71,42 @@ export default function Compare({ pair }: { pair: string }) {
       </div>
       {a.error && <Trouble error={a.error} />}
       {b.error && <Trouble error={b.error} />}
-      {a.trace && b.trace ? (
+      {pair ? (
         <>
           <div className="result-bar">
             <strong>
-              {duration(a.trace.duration)} → {duration(b.trace.duration)}
+              {duration(pair.a.duration)} → {duration(pair.b.duration)}
             </strong>
-            <Delta a={a.trace.duration} b={b.trace.duration} both />
+            <Delta a={pair.a.duration} b={pair.b.duration} both />
             <span className="dim">
-              {count(a.trace.n)} → {count(b.trace.n)} spans · {count(a.trace.errors)} → {count(b.trace.errors)} errors · {count(all.filter((m) => m.state === "added").length)} added, {count(all.filter((m) => m.state === "removed").length)} removed
+              {count(pair.a.n)} → {count(pair.b.n)} spans · {count(pair.a.errors)} → {count(pair.b.errors)} errors · {count(all.filter((m) => m.state === "added").length)} added, {count(all.filter((m) => m.state === "removed").length)} removed
             </span>
             <span className="grow" />
-            <button type="button" aria-pressed={only === "structure"} onClick={() => setParams({ only: only === "structure" ? null : "structure" })}>
-              Only changed structure
-            </button>
-            <button type="button" aria-pressed={only === "time"} onClick={() => setParams({ only: only === "time" ? null : "time" })}>
-              Only changed durations
-            </button>
+            {mode !== "attributes" && mode !== "graph" && (
+              <>
+                <button type="button" aria-pressed={only === "structure"} onClick={() => setParams({ only: only === "structure" ? null : "structure" })}>
+                  Only changed structure
+                </button>
+                <button type="button" aria-pressed={only === "time"} onClick={() => setParams({ only: only === "time" ? null : "time" })}>
+                  Only changed durations
+                </button>
+              </>
+            )}
             <button type="button" aria-pressed={fold} onClick={() => setParams({ fold: fold ? "none" : "hops" })}>
               Fold hops
             </button>
-            {sort && (
+            {sort && mode === "tree" && (
               <button type="button" onClick={() => setParams({ sort: null })}>
                 As a tree
               </button>
             )}
+            <Tabs label="View" tabs={modes} value={mode} onChange={(m) => setParams({ mode: m === "tree" ? null : m })} />
           </div>
           <div className="fill">
-            <Table label="Spans of both traces" columns={columns} rows={sort ? sorted(rows, columns, sort) : rows} id={(m) => m.key} sort={sort} onSort={(s) => setParams({ sort: s })} height={30} onOpen={(m) => go(m.b.row >= 0 ? `trace/${b.trace!.id}?span=${b.trace!.views[m.b.row]!.toString(16).padStart(16, "0")}` : `trace/${a.trace!.id}?span=${a.trace!.views[m.a.row]!.toString(16).padStart(16, "0")}`)} />
+            {mode === "tree" && <Table label="Spans of both traces" columns={columns} rows={sort ? sorted(rows, columns, sort) : rows} id={(m) => m.key} sort={sort} onSort={(s) => setParams({ sort: s })} height={30} onOpen={(m) => openSpan(m, pair)} />}
+            {mode === "timeline" && <Timelines pair={pair} rows={rows} />}
+            {mode === "graph" && <Graph rows={all} />}
+            {mode === "attributes" && <Attributes pair={pair} rows={all} />}
           </div>
         </>
       ) : (
@@ -152,19 +159,5 @@ function Picker({ label, id, other, state, onPick }: { label: string; id: string
         </span>
       )}
     </form>
-  );
-}
-
-/** By how much B takes longer; `none`: what to say where one of them has no such span. */
-function Delta({ a, b, both, none = "–" }: { a: number; b: number; both: boolean; none?: string }) {
-  const d = b - a;
-  if (!both) return <span className="dim">{none}</span>;
-  if (Math.abs(d) < 0.5) return <span className="dim">0</span>;
-  return (
-    <span className={d > 0 ? "diff slower" : "diff faster"}>
-      {d > 0 ? "▲ +" : "▼ −"}
-      {duration(Math.abs(d))} ({d > 0 ? "+" : "−"}
-      {percent(Math.abs(d), a)})
-    </span>
   );
 }

@@ -21,9 +21,11 @@ export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: Grap
     return { at, width: l.layers.length * (W + gapX) - gapX + 40, height: rows * (H + gapY) - gapY + 40 };
   }, [shape]);
   const fit = size.width ? Math.min(1.15, size.width / width, Math.max(0.2, size.height / height)) : 1;
+  const first = fit > 0.2 ? Math.max(0.6, fit) : fit; // rather legible than whole, but of very many the shape
   const [view, setView] = useState<{ k: number; x: number; y: number } | null>(null);
-  const k = view?.k ?? fit;
-  const x = view?.x ?? Math.max(0, (size.width - width * k) / 2), y = view?.y ?? Math.max(0, (size.height - height * k) / 2);
+  const k = view?.k ?? first;
+  const middle = (k: number) => ({ k, x: Math.max(0, (size.width - width * k) / 2), y: Math.max(0, (size.height - height * k) / 2) });
+  const { x, y } = view ?? middle(k);
   const most = Math.max(1, ...edges.slice(0, 5000).map((e) => e.weight));
   const drag = useRef<{ x: number; y: number } | null>(null);
   const zoom = (f: number, cx = size.width / 2, cy = size.height / 2) => setView({ k: Math.max(0.05, Math.min(3, k * f)), x: cx - (cx - x) * f, y: cy - (cy - y) * f });
@@ -87,6 +89,10 @@ export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: Grap
                 transform={`translate(${p.x} ${p.y})`}
                 role="button"
                 tabIndex={0}
+                onFocus={() => {
+                  const left = x + p.x * k, top = y + p.y * k;
+                  if (left < 0 || top < 0 || left + W * k > size.width || top + H * k > size.height) setView({ k, x: (size.width - W * k) / 2 - p.x * k, y: (size.height - H * k) / 2 - p.y * k });
+                }}
                 onClick={() => onNode?.(n)}
                 onKeyDown={(e) => (e.key === "Enter" || e.key === " ") && (e.preventDefault(), e.stopPropagation(), onNode?.(n))}
               >
@@ -119,7 +125,7 @@ export function GraphView({ nodes, edges, label, onNode, onEdge }: { nodes: Grap
         <button type="button" className="small" aria-label="Zoom out" onClick={() => zoom(0.8)}>
           −
         </button>
-        <button type="button" className="small" onClick={() => setView(null)}>
+        <button type="button" className="small" onClick={() => setView(middle(fit))}>
           Fit
         </button>
       </div>

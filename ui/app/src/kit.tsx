@@ -391,8 +391,13 @@ export function Table<T>({ columns, rows, height = 32, label, sort, onSort, id, 
 }
 
 export function Tabs<T extends string>({ tabs, value, onChange, label }: { tabs: [T, string][]; value: T; onChange: (t: T) => void; label: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => { // on a narrow page they do not all fit
+    const b = box.current!, t = b.querySelector<HTMLElement>('[aria-selected="true"]');
+    if (t && b.scrollWidth > b.clientWidth) b.scrollLeft = t.offsetLeft - b.offsetLeft - (b.clientWidth - t.offsetWidth) / 2;
+  }, [value]);
   return (
-    <div className="tabs" role="tablist" aria-label={label}>
+    <div ref={box} className="tabs" role="tablist" aria-label={label}>
       {tabs.map(([k, text], i) => (
         <button
           key={k}

@@ -46,6 +46,9 @@ const shots: Record<string, Shot> = {
   "trace-logs": { path: `/trace/${usual}?view=logs`, shows: cell },
   "trace-unknown": { path: "/trace/0123456789abcdef0123456789abcdef", shows: "text=This trace is not stored", missing: true },
   "compare": { path: `/trace/${usual}...${small}`, shows: cell },
+  "compare-timelines": { path: `/trace/${usual}...${small}?mode=timeline`, shows: ".lane i" },
+  "compare-graph": { path: `/trace/${usual}...${small}?mode=graph`, shows: ".node" },
+  "compare-attributes": { path: `/trace/${usual}...${small}?mode=attributes`, shows: cell },
   "compare-choose": { path: `/trace/${usual}...`, shows: cell },
   "map": { path: "/dependencies", shows: ".node" },
   "map-focus": { path: "/dependencies?focus=productpage.default&depth=1&call=productpage.default%20reviews.default", shows: "aside.detail" },
@@ -77,9 +80,9 @@ async function take(page: Page, name: string, where: string, s: Shot, server: Se
   }
   await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"); // what is drawn follows what is there
   const png = await page.screenshot({ path: file });
-  const parts = await page.evaluate(() => ["main", ...document.querySelectorAll("main canvas")].map((e) => (typeof e === "string" ? document.querySelector(e)! : e).getBoundingClientRect().toJSON() as { x: number; y: number; width: number; height: number }));
-  const inView = parts.filter((b) => b.width > 1 && b.height > 1 && b.y < page.viewportSize()!.height);
-  for (const [i, n] of colours(png, inView).entries()) if (n < 2) wrong.push(`${title}: ${i ? "a drawing" : "the view"} is of one colour`);
+  const parts = await page.evaluate(() => [...document.querySelectorAll("main, main canvas, .graph-view")].map((e) => ({ ...(e.getBoundingClientRect().toJSON() as { x: number; y: number; width: number; height: number }), what: e.className || e.localName })));
+  const inView = parts.filter((b) => b.y < page.viewportSize()!.height);
+  for (const [i, n] of colours(png, inView).entries()) if (n < 2) wrong.push(`${title}: ${inView[i]!.what} is of one colour`);
   // a page that is not there is answered 404, and the browser says so
   wrong.push(...problems.splice(0).filter((p) => !s.missing || !/status of 404/.test(p)).map((p) => `${title}: ${p}`));
   console.log(`${title}.png ${Math.round(statSync(file).size / 1000)} kB`);

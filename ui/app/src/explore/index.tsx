@@ -410,7 +410,7 @@ function NothingFound({ search, query, missing }: { search: Search; query: URLSe
   const length = (search.end ?? now) - (search.start ?? now);
   const wider: Search = { ...search, lookback: length < lookbackMicros("2d")! ? "2d" : "4w", start: null, end: null };
   const probe = (s: Search) => `search?${apiQuery({ ...withRange(s, now), limit: 1 })}`;
-  const widened = useJson<SearchAnswer>(search.traceIDs.length ? null : probe(wider).replace(/(start|end)=\d+&?/g, "") + `&lookback=${wider.lookback}`);
+  const widened = useJson<SearchAnswer>(search.traceIDs.length ? null : `search?lookback=${wider.lookback}&${apiQuery({ ...wider, limit: 1 })}`);
   const hasConditions = JSON.stringify(loose) !== JSON.stringify(search);
   const loosened = useJson<SearchAnswer>(!search.traceIDs.length && hasConditions ? probe(loose) : null);
   const all: Search = { ...loose, service: "" };

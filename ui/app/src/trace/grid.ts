@@ -14,7 +14,7 @@ export const rowHeight = 26;
 // Browsers give up on elements higher than about 17 million pixels (Firefox) or
 // 33 (Chromium); beyond this the scroll bar stands for more than it measures.
 const tallest = 8_000_000;
-const indent = 14, deepest = 16;
+const deepest = 16;
 
 interface RowElement {
   line: number; // what it shows, −1 if that is out of date
@@ -79,6 +79,7 @@ export class Grid {
   setNameWidth(px: number) {
     this.nameWidth = px;
     this.el.style.setProperty("--names", `${px}px`);
+    this.el.style.setProperty("--step", `${this.step}px`);
     this.el.style.setProperty("--bars", `${this.barsLeft}px`);
     this.draw();
   }
@@ -92,6 +93,11 @@ export class Grid {
     this.el.setAttribute("aria-colcount", String(2 + keys.length));
     for (const row of this.pool) this.makeColumns(row);
     this.draw();
+  }
+
+  /** How far a level is set in. */
+  private get step() {
+    return this.nameWidth < 260 ? 8 : 14;
   }
 
   private get barsLeft() {
@@ -113,6 +119,7 @@ export class Grid {
   private measure() {
     const first = !this.height;
     this.width = this.el.clientWidth;
+    this.chipWidths.clear(); // a narrow page leaves some out
     this.height = this.el.clientHeight;
     this.stage.style.height = `${this.height}px`;
     if (first) this.showSelected(); // without a height there was no telling what is in view
@@ -249,7 +256,7 @@ export class Grid {
     if (group?.hidden) classes.push("left-out");
     else if (m.filter.q && m.foundBits) classes.push(m.matches(r) ? "match" : "faint");
     e.el.className = classes.join(" ");
-    const stem = Math.min(level, deepest) * indent;
+    const stem = Math.min(level, deepest) * this.step;
     e.tree.style.width = `${stem}px`;
     put(e.depth, level > deepest ? String(level) : "");
     e.toggle.className = opens ? (open ? "toggle open" : "toggle shut") : "toggle";
@@ -403,7 +410,7 @@ export class Grid {
         g.rect(a, y + 6, Math.max(0, b - a), 14);
         g.clip();
         g.beginPath();
-        for (let x = a - 14; x < Math.min(b, a + 600); x += 7) (g.moveTo(x, y + 20), g.lineTo(x + 14, y + 6));
+        for (let x = a - 14; x < b; x += 7) (g.moveTo(x, y + 20), g.lineTo(x + 14, y + 6));
         g.stroke();
         g.restore();
       }
