@@ -65,6 +65,26 @@ describe("50, 55, 56: every route", () => {
     }
     await page.context().close();
   }, 120_000);
+  test("on a narrow screen the chosen tab is in view, a graph begins legible, and what the keyboard comes to is shown", async () => {
+    const { page } = await openPage(browser, server, { viewport: { width: 360, height: 740 } });
+    await page.goto(`${server.url}/trace/${dead.traceId}?view=logs`);
+    await page.locator(".table").waitFor();
+    expect(await page.getByRole("tab", { name: "Logs" }).evaluate((t) => t.getBoundingClientRect().right <= t.parentElement!.getBoundingClientRect().right + 1)).toBe(true);
+    await page.goto(`${server.url}/trace/${dead.traceId}?view=graph`);
+    const nodes = page.locator(".node"), box = (await page.locator(".graph-view").boundingBox())!;
+    await nodes.first().waitFor();
+    await expect.poll(() => nodes.first().locator("rect").evaluate((n) => n.getBoundingClientRect().width)).toBeGreaterThan(100);
+    for (let i = 0; i < (await nodes.count()); i++) {
+      await nodes.nth(i).focus();
+      await expect.poll(async () => {
+        const b = (await nodes.nth(i).locator("rect").first().boundingBox())!;
+        return b.x >= box.x - 1 && b.x + b.width <= box.x + box.width + 1 && b.y >= box.y - 1;
+      }).toBe(true);
+    }
+    await page.getByRole("button", { name: "Fit" }).click();
+    await expect.poll(() => nodes.locator("rect").evaluateAll((ns) => ns.every((n) => n.getBoundingClientRect().left >= 0 && n.getBoundingClientRect().right <= innerWidth))).toBe(true);
+    await page.context().close();
+  });
   test("what matters most stays on a narrow screen", async () => {
     const { page } = await openPage(browser, server);
     const heads = async (width: number, path: string) => {

@@ -1,7 +1,7 @@
 // Acceptance criteria of the timeline of a trace, and the click paths of an operator.
 import { describe, expect, test } from "vitest";
 import { recorded, synthetic } from "./harness";
-import { big, count, dead, elements, fresh, grid, id, openTrace, page, params, problems, rows, server, spans, stage, tag, texts, whole } from "./stage";
+import { big, count, dead, elements, fresh, grid, id, made, openTrace, page, params, problems, rows, server, spans, stage, tag, texts, whole } from "./stage";
 
 const chain = synthetic(2000, 2, "chain"), flat = synthetic(10_000, 3, "flat");
 
@@ -330,4 +330,21 @@ test("a click asks for the span's details once; keys that go on leave those behi
   await expect.poll(() => page.locator(".detail tr", { hasText: "span id" }).first().textContent()).toContain(big.spans.find((s) => s.id === asked.at(-1)!.split(",")[0])!.id);
   expect(asked.length).toBeLessThanOrEqual(6);
   expect(new Set(asked).size).toBe(asked.length);
+});
+
+test("52: a bar that failed is framed and hatched to its end, however long", async () => {
+  const t = { ...made(0x520, "wide", { duration: 9_000_000, tags: { error: "true" } }) };
+  await server.zipkin([t]);
+  await openTrace(`/trace/${t.traceId}`, { viewport: { width: 1900, height: 700 } });
+  await page.getByRole("button", { name: "Critical path", exact: true }).click(); // off: nothing else over the bar
+  /** How often the colour changes along the middle of the bar, in each 100 pixels of it. */
+  const changes = () => page.locator("canvas.bars").evaluate((c: HTMLCanvasElement) => {
+    const g = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true })!;
+    g.drawImage(c, 0, 0);
+    const d = g.getImageData(0, 17, c.width, 1).data, out: number[] = [];
+    for (let x = 1; x < c.width; x++) if (d.slice(x * 4, x * 4 + 3).join() !== d.slice(x * 4 - 4, x * 4 - 1).join()) out[Math.floor(x / 100)] = (out[Math.floor(x / 100)] ?? 0) + 1;
+    return Array.from({ length: Math.floor(c.width / 100) }, (_, i) => out[i] ?? 0);
+  });
+  await expect.poll(async () => (await changes()).length).toBeGreaterThan(8);
+  expect(Math.min(...(await changes()))).toBeGreaterThan(10);
 });

@@ -33,7 +33,7 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
   const s = useMemo(() => scales(traces), [traces]);
   const size = useRef({ w: 1, h: 1 });
   const [drag, setDrag] = useState<{ x0: number; y0: number; x1: number; y1: number } | null>(null);
-  const [hover, setHover] = useState<{ title: string; text: string; x: number; y: number } | null>(null);
+  const [hover, setHover] = useState<{ title: string; text: string; at?: number; x: number; y: number } | null>(null);
   const X = (t: number) => left + ((t - s.x0) / (s.x1 - s.x0)) * (size.current.w - left - right);
   const Y = (d: number) => size.current.h - bottom - ((Math.log10(Math.max(1, d)) - s.l0) / (s.l1 - s.l0)) * (size.current.h - topPad - bottom);
   const D = (d: number) => left + ((Math.log10(Math.max(1, d)) - s.l0) / (s.l1 - s.l0)) * (size.current.w - left - right); // of the histogram
@@ -127,7 +127,7 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
           const p = spot(e);
           if (drag) return setDrag({ ...drag, x1: p.x, y1: p.y });
           const t = near(p.x, p.y), u = under(p.x, p.y);
-          if (t) setHover({ title: rootName(t).slice(0, 60), text: `${duration(t.duration)} · ${count(t.spans)} spans${t.errors ? ` · ${count(t.errors)} errors` : ""} · ${clock(t.start, zone, 3)}`, x: X(t.start), y: Y(t.duration) });
+          if (t) setHover({ title: rootName(t).slice(0, 60), text: `${duration(t.duration)} · ${count(t.spans)} spans${t.errors ? ` · ${count(t.errors)} errors` : ""} · `, at: t.start, x: X(t.start), y: Y(t.duration) });
           else setHover(u && { title: plural(u.n, "trace"), text: `of ${duration(u.b.y0)} to ${duration(u.b.y1)}`, ...p });
         }}
         onPointerLeave={() => setHover(null)}
@@ -147,6 +147,7 @@ export function Chart({ traces, kind, brush, onBrush, onOpen }: { traces: Summar
         <div className="tip" style={{ left: Math.min(hover.x + 12, size.current.w - 230), top: Math.max(0, hover.y - 20) }}>
           <strong>{hover.title}</strong>
           {hover.text}
+          {hover.at !== undefined && clock(hover.at, zone, 3)}
         </div>
       )}
     </div>
