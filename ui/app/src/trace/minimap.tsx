@@ -5,7 +5,6 @@ import { duration } from "../format";
 import { Canvas } from "../kit";
 import { token } from "../theme-colors";
 import type { TraceModel } from "./model";
-import { ERROR } from "./skeleton";
 
 export function Minimap({ model, version }: { model: TraceModel; version: number }) {
   const all = model.whole().to;
@@ -35,26 +34,43 @@ export function Minimap({ model, version }: { model: TraceModel; version: number
 function paint(g: CanvasRenderingContext2D, w: number, h: number, m: TraceModel) {
   const { t, layout: { out } } = m;
   const all = m.whole().to;
-  let n = t.n;
-  if (out) for (let r = 0; r < t.n; r++) n -= out[r]!;
+  const shown = out ? rowsIn(out) : null; // null: every row, and nothing is done for each of them
+  const n = shown ? shown.length : t.n;
   const step = Math.max(1, Math.floor(n / (h * 12)));
   const line = Math.max(1, Math.min(4, h / n));
   const X = (r: number) => (m.from(r) / all) * w;
   g.globalAlpha = n > h ? 0.75 : 1;
-  const wrong: number[] = []; // rows and the lines they are on
-  for (let r = 0, k = 0; r < t.n; r++) {
-    if (out?.[r]) continue;
-    if (t.flags[r]! & ERROR) wrong.push(r, k);
-    if (k++ % step) continue;
+  for (let k = 0; k < n; k += step) {
+    const r = shown ? shown[k]! : k;
     g.fillStyle = m.colors[t.service[r]!]!;
-    g.fillRect(X(r), ((k - 1) / n) * h, Math.max(1, (t.took[r]! / all) * w), line);
+    g.fillRect(X(r), (k / n) * h, Math.max(1, (t.took[r]! / all) * w), line);
   }
   g.globalAlpha = 1;
   g.fillStyle = token("--error");
-  for (let i = 0, skip = 2 * Math.max(1, Math.floor(wrong.length / 4000)); i < wrong.length; i += skip) {
-    const r = wrong[i]!;
-    g.fillRect(X(r), Math.max(0, (wrong[i + 1]! / n) * h - 0.5), Math.max(3, (t.took[r]! / all) * w), Math.max(2, line));
+  const wrong = m.errorsShown;
+  for (let i = 0, skip = Math.max(1, Math.floor(wrong.length / 4000)); i < wrong.length; i += skip) {
+    const r = wrong[i]!, k = shown ? indexOf(shown, r) : r;
+    g.fillRect(X(r), Math.max(0, (k / n) * h - 0.5), Math.max(3, (t.took[r]! / all) * w), Math.max(2, line));
   }
+}
+
+/** Rows that are not left out, in order. */
+function rowsIn(out: Uint8Array): Uint32Array {
+  const rows = new Uint32Array(out.length);
+  let k = 0;
+  for (let r = 0; r < out.length; r++) if (!out[r]) rows[k++] = r;
+  return rows.subarray(0, k);
+}
+
+/** Where a row is among those in order. */
+function indexOf(rows: Uint32Array, row: number): number {
+  let lo = 0, hi = rows.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (rows[mid]! < row) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo;
 }
 
 export function Ruler({ model, left }: { model: TraceModel; left: number }) {
