@@ -1,5 +1,5 @@
 // A text field for a query that completes keys, then values, with counts.
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { json } from "./api";
 import { quoteIfNeeded, typing } from "./complete";
 import { count } from "./format";
@@ -60,11 +60,16 @@ export function QueryInput({ value, onChange, onSubmit, service, placeholder, la
     const pos = at.from + insert.length;
     setCaret(pos);
     setActive(-1);
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(pos, pos);
-    });
+    place.current = pos;
   };
+  // At once: by the next frame more may have been typed.
+  const place = useRef(-1);
+  useLayoutEffect(() => {
+    if (place.current < 0) return;
+    input.current?.focus();
+    input.current?.setSelectionRange(place.current, place.current);
+    place.current = -1;
+  }, [value]);
   const shown = open && choices.length > 0;
   return (
     <div className={`complete ${className ?? ""}`}>

@@ -37,7 +37,7 @@ const shots: Record<string, Shot> = {
   "trace-unfolded": { path: `/trace/${failed.traceId}?fold=none`, shows: span },
   "trace-span": { path: `/trace/${failed.traceId}?span=${failed.id}`, shows: facts },
   "trace-10000": { path: `/trace/${big.id}?zoom=2000000-4000000&cols=http.status_code,cache`, shows: span, on: "large" },
-  "trace-errors": { path: `/trace/${big.id}?errors=1&q=made-3&mode=filter`, shows: span, on: "large" },
+  "trace-errors": { path: `/trace/${big.id}?only=errors&q=made-3`, shows: span, on: "large" },
   "trace-root": { path: `/trace/${big.id}?root=${big.spans[3]!.id}&span=${big.spans[22]!.id}`, shows: facts, on: "large" },
   "trace-flame": { path: `/trace/${big.id}?view=flame`, shows: ".flame-box canvas", on: "large" },
   "trace-graph": { path: `/trace/${usual}?view=graph`, shows: ".node" },

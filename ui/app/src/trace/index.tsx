@@ -17,7 +17,7 @@ import { traceLinks } from "./links";
 import { stored, takeLoaded } from "./load";
 import { Minimap, Ruler } from "./minimap";
 import { TraceModel } from "./model";
-import { mostlyPairs } from "./rows";
+import { mostlyPairs, readCollapsed, writeCollapsed } from "./rows";
 import { rowText } from "./names";
 import { hex, rowsOf } from "./skeleton";
 import type { LoadedTrace, Source } from "./source";
@@ -108,10 +108,7 @@ function readState(m: TraceModel, q: URLSearchParams) {
   m.columns = readColumns(q);
   const svcFilter = q.get("svcFilter");
   if (svcFilter !== null && !m.readSvcFilter(svcFilter)) setParams({ svcFilter: null }); // made for other services
-  for (const r of (q.get("x") ?? "").split(".").filter(Boolean)) {
-    const row = parseInt(r, 36);
-    if (row < m.t.n) m.collapsed[row] = 1;
-  }
+  readCollapsed(m.t, m.collapsed, q.get("x") ?? "");
   const zoom = /^([\d.]+)-([\d.]+)$/.exec(q.get("zoom") ?? "");
   if (zoom) m.setZoom(Number(zoom[1]), Number(zoom[2]));
   m.relayout();
@@ -125,8 +122,6 @@ function readState(m: TraceModel, q: URLSearchParams) {
 /** Puts the state of the view into the address. */
 function writeState(m: TraceModel) {
   const all = m.whole().to;
-  const folded: string[] = [];
-  for (let r = 0; r < m.t.n && folded.length <= 300; r++) if (m.collapsed[r]) folded.push(r.toString(36));
   const fold = [m.hops && "hops", m.similar && "similar"].filter(Boolean).join(",");
   const usual = mostlyPairs(m.t) ? "hops" : "";
   setParams({
@@ -144,7 +139,7 @@ function writeState(m: TraceModel) {
     span: m.selected >= 0 ? m.spanID(m.selected) : null,
     uiFind: null,
     root: m.root >= 0 ? hex(m.all.views[m.root]!) : null,
-    x: folded.length <= 300 ? folded.join(".") || null : null,
+    x: writeCollapsed(m.t, m.collapsed),
   });
 }
 

@@ -173,6 +173,24 @@ export function collapseAll(t: Skeleton, collapsed: Uint8Array, on: boolean) {
   for (let r = 0; r < t.n; r++) collapsed[r] = on && t.size[r]! > 1 ? 1 : 0;
 }
 
+const listedMost = 300; // rows in an address
+
+/** Which rows are collapsed, for the address: those, or with - in front those that are not; null: none, or too many either way. */
+export function writeCollapsed(t: Skeleton, collapsed: Uint8Array): string | null {
+  const shut: string[] = [], open: string[] = [];
+  for (let r = 0; r < t.n && (shut.length <= listedMost || open.length <= listedMost); r++) {
+    const list = collapsed[r] ? shut : t.size[r]! > 1 ? open : null;
+    if (list && list.length <= listedMost) list.push(r.toString(36));
+  }
+  return shut.length <= listedMost ? shut.join(".") || null : open.length <= listedMost ? "-" + open.join(".") : null;
+}
+
+export function readCollapsed(t: Skeleton, collapsed: Uint8Array, text: string) {
+  const listed = text.replace(/^-/, "").split(".").map((r) => parseInt(r, 36)).filter((r) => r < t.n);
+  if (text.startsWith("-")) collapseAll(t, collapsed, true);
+  for (const r of listed) collapsed[r] = text.startsWith("-") ? 0 : 1;
+}
+
 /** Collapses the deepest rows that are expanded, or expands the highest that are collapsed. */
 export function collapseLevel(t: Skeleton, l: Layout, collapsed: Uint8Array, on: boolean) {
   let at = on ? -1 : Infinity;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { criticalPath } from "./critical";
 import { skeleton, twoHops } from "./fixture";
 import { rowText } from "./names";
-import { collapseAll, collapseLevel, errorRows, indexOf, layout, mostlyPairs, reveal, type Shown } from "./rows";
+import { collapseAll, collapseLevel, errorRows, indexOf, layout, mostlyPairs, readCollapsed, reveal, type Shown, writeCollapsed } from "./rows";
 import { decode, hex, rowsOf, text } from "./skeleton";
 import { keyOf, percentile, selfTimes, statistics } from "./stats";
 import { type Standing, standingText } from "./standing";
@@ -66,6 +66,25 @@ describe("rows", () => {
     expect(l.groups[0]!.rows).toEqual([1, 2, 3, 5, 6, 7]);
     expect(indexOf(l, 4)).toBe(2);
     expect(layout(t, shown(t.n, { similar: true, openGroups: new Set([1]) })).rows.length).toBe(9);
+  });
+  test("17: what is collapsed comes back from the address, whether it is little or nearly all", () => {
+    const t = skeleton(Array.from({ length: 2001 }, (_, i) => (i ? { parent: i % 2 ? 0 : i - 1 } : {})));
+    const back = (c: Uint8Array) => {
+      const read = new Uint8Array(t.n), text = writeCollapsed(t, c);
+      if (text !== null) readCollapsed(t, read, text);
+      return { text, same: read.join() === c.join() };
+    };
+    const c = new Uint8Array(t.n);
+    expect(back(c)).toEqual({ text: null, same: true });
+    c[1] = c[37] = 1;
+    expect(back(c)).toEqual({ text: "1.11", same: true });
+    collapseAll(t, c, true);
+    expect(back(c)).toEqual({ text: "-", same: true });
+    c[0] = c[37] = 0;
+    expect(back(c)).toEqual({ text: "-0.11", same: true });
+    for (let r = 1; r < 1000; r += 2) c[r] = 0;
+    expect(back(c).text).toBeNull(); // an address holds neither
+    for (const hostile of ["-", "zzzzzz", "-1e9.x", "..", "-.-"]) expect(() => readCollapsed(t, new Uint8Array(t.n), hostile)).not.toThrow();
   });
   test("30: levels collapse from below and expand from above", () => {
     const t = twoHops();
