@@ -227,16 +227,15 @@ function NoFiles() {
   );
 }
 
-const keys: [string, string][] = [
-  ["/", "find"], ["Ctrl K", "go to the trace id field"], [listed.map((v) => "g " + v.key).join(" · "), listed.map((v) => v.title).join(" · ")], ["?", "this list"],
-  ["In the list of traces", ""], ...exploreHelp,
-  ["In a trace", ""],
-  ["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c · Shift C", "critical path · only it"],
+const keys: Record<string, [string, string][]> = {
+  "": [["/", "find"], ["Ctrl K", "go to the trace id field"], [listed.map((v) => "g " + v.key).join(" · "), listed.map((v) => v.title).join(" · ")], ["?", "this list"]],
+  "In the list of traces": exploreHelp,
+  "In a trace": [["e · Shift E", "next · previous error"], ["n · Shift N, f · b", "next · previous match"], ["h", "fold pairs of proxies into hops"], ["m", "fold similar siblings"], ["c · Shift C", "critical path · only it"], ["i", "next span on it"],
   ["s · w", "scroll down · up"], ["a d, ← →", "pan (with Shift: far)"], ["↑ ↓", "zoom in · out (with Shift: far)"], ["0", "whole trace"], ["z", "zoom to the selected span"], ["r · Shift R", "show the selected span as the root · the whole trace"],
   ["] · [", "collapse · expand all"], ["p · o", "collapse · expand one level"], ["Ctrl B", "find"], ["Esc", "clear, close"], ["v, then 1…6", "timeline, flame graph, graph, statistics, spans, logs"],
-  ["y · Shift Y", "copy a link to the span · the trace id"],
-  ["In the tree", ""], ["↑ ↓ Home End PgUp PgDn", "move between rows"], ["→ ←", "expand, collapse, to the parent"], ["Enter", "details"],
-];
+  ["y · Shift Y", "copy a link to the span · the trace id"]],
+  "In the tree": [["↑ ↓ j k Home End PgUp PgDn", "move between rows"], ["→ ←", "expand, collapse, to the parent"], ["Enter", "details"]],
+};
 
 function Help({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -244,20 +243,23 @@ function Help({ onClose }: { onClose: () => void }) {
   return (
     <dialog ref={dialog} aria-label="Keyboard" onClose={onClose}>
       <h2>Keyboard</h2>
-      <dl className="keys">
-        {keys.map(([k, what]) =>
-          what ? (
-            <div key={k}>
-              <dt>
-                <kbd>{k}</kbd>
-              </dt>
-              <dd>{what}</dd>
-            </div>
-          ) : (
-            <h3 key={k}>{k}</h3>
-          ),
-        )}
-      </dl>
+      <div className="keys">
+        {Object.entries(keys).map(([where, list]) => (
+          <section key={where}>
+            {where && <h3>{where}</h3>}
+            <dl>
+              {list.map(([k, what]) => (
+                <div key={k}>
+                  <dt>
+                    <kbd>{k}</kbd>
+                  </dt>
+                  <dd>{what}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
       <form method="dialog">
         <button>Close</button>
       </form>

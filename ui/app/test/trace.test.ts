@@ -1,6 +1,6 @@
 // Acceptance criteria of the timeline of a trace, and the click paths of an operator.
 import { describe, expect, test } from "vitest";
-import { recorded, synthetic } from "./harness";
+import { recorded, synthetic, violations } from "./harness";
 import { big, count, dead, elements, fresh, grid, id, made, openTrace, page, params, problems, rows, server, spans, stage, tag, texts, whole } from "./stage";
 
 const chain = synthetic(2000, 2, "chain"), flat = synthetic(10_000, 3, "flat");
@@ -244,15 +244,78 @@ test("51: search, trace, error, link and comparison by keyboard alone", async ()
   expect(page.url()).toMatch(/\/trace\/[0-9a-f]+\.\.\.[0-9a-f]+/);
 });
 
-test("32: ? lists the keys; s and w scroll; esc closes", async () => {
-  await openTrace(`/trace/${big.id}`);
-  await page.keyboard.press("?");
-  await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
-  await page.keyboard.press("Escape");
-  await page.keyboard.press("s");
-  expect(await grid().evaluate((e) => e.scrollTop)).toBeGreaterThan(0);
-  await page.keyboard.press("w");
-  expect(await grid().evaluate((e) => e.scrollTop)).toBe(0);
+describe("32: Jaeger's keys", () => {
+  const zoom = () => params().get("zoom")?.split("-").map(Number) ?? [0, 10e6];
+  const top = () => grid().evaluate((e) => e.scrollTop);
+  /** Presses a key; gives how far the view went, as a share of its width, and how much narrower it is. */
+  const moves = async (key: string) => {
+    const [a, b] = zoom() as [number, number];
+    await page.keyboard.press(key);
+    await expect.poll(() => zoom().join()).not.toBe(`${a},${b}`);
+    const [c, d] = zoom() as [number, number];
+    return { pan: ((c + d) / 2 - (a + b) / 2) / (b - a), zoom: (d - c) / (b - a) };
+  };
+  test("pan and zoom, with Shift further", async () => {
+    await openTrace(`/trace/${big.id}?zoom=3000000-5000000`);
+    const right = await moves("d"), left = await moves("a");
+    expect(right.pan).toBeGreaterThan(0);
+    expect(left.pan).toBeCloseTo(-right.pan, 6);
+    expect(right.zoom).toBeCloseTo(1, 6);
+    expect((await moves("ArrowRight")).pan).toBeCloseTo(right.pan, 6);
+    expect((await moves("ArrowLeft")).pan).toBeCloseTo(left.pan, 6);
+    for (const [key, near] of [["Shift+D", right.pan], ["Shift+A", left.pan], ["Shift+ArrowRight", right.pan], ["Shift+ArrowLeft", left.pan]] as const) {
+      const far = (await moves(key)).pan;
+      expect(Math.sign(far), key).toBe(Math.sign(near));
+      expect(Math.abs(far), key).toBeGreaterThan(Math.abs(near) * 3);
+    }
+    const nearer = (await moves("ArrowUp")).zoom, wider = (await moves("ArrowDown")).zoom;
+    expect(nearer).toBeLessThan(1);
+    expect(wider).toBeCloseTo(1 / nearer, 6);
+    expect((await moves("Shift+ArrowUp")).zoom).toBeLessThan(nearer);
+    expect((await moves("Shift+ArrowDown")).zoom).toBeGreaterThan(wider);
+  });
+  test("scrolling, collapsing and expanding", async () => {
+    await openTrace(`/trace/${big.id}`);
+    await page.keyboard.press("s");
+    await expect.poll(top).toBeGreaterThan(0);
+    await page.keyboard.press("w");
+    await expect.poll(top).toBe(0);
+    const levels: number[] = [];
+    for (const key of ["]", "o", "o", "p", "["]) {
+      await page.keyboard.press(key);
+      levels.push(await count());
+    }
+    expect(levels).toEqual([1, 8, 57, 8, 10_000]);
+  });
+  test("finding: Ctrl B, f and b from match to match, Esc clears", async () => {
+    await openTrace(`/trace/${big.id}`);
+    await page.keyboard.press("Control+b");
+    await page.keyboard.type("number=7");
+    const hits = big.spans.filter((x) => tag(x, "number") === "7").map((x) => x.id);
+    await page.locator(".found", { hasText: `${hits.length} match` }).waitFor();
+    await page.locator("h1").click(); // out of the field
+    await page.keyboard.press("f");
+    await expect.poll(() => params().get("span")).toBe(hits[0]);
+    await page.keyboard.press("Escape"); // clears the find
+    await expect.poll(() => page.locator(".found").count()).toBe(0);
+    expect(await page.locator("[data-find] input").first().inputValue()).toBe("");
+    await page.keyboard.press("f"); // of no matches every row is one
+    await expect.poll(() => params().get("span")).not.toBe(hits[0]);
+    await page.keyboard.press("b");
+    await expect.poll(() => params().get("span")).toBe(hits[0]);
+  });
+  test("? lists them all, in a dialog without a serious finding that gives the focus back", async () => {
+    await openTrace(`/trace/${big.id}`);
+    await grid().focus();
+    await page.keyboard.press("?");
+    const help = page.getByRole("dialog", { name: "Keyboard" });
+    const keys = (await help.locator("kbd").allTextContents()).join(" ");
+    for (const k of ["s · w", "a d, ← →", "↑ ↓", "] · [", "p · o", "Ctrl B", "Esc", "f · b"]) expect(keys).toContain(k);
+    expect(await violations(page)).toEqual([]); // 50
+    await page.keyboard.press("Escape");
+    await expect.poll(() => help.count()).toBe(0);
+    expect(await grid().evaluate((g) => g === document.activeElement)).toBe(true);
+  });
 });
 
 test("51: rows are a treegrid that the keyboard walks", async () => {
