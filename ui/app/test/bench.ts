@@ -41,6 +41,19 @@ async function visit(server: Server, path: string, selector: string, n: number, 
   return { first, elements, heap, p50, p95, click, script };
 }
 
+/** Frames while 200 traces a second arrive in the list: p50 and p95. */
+async function live(server: Server): Promise<[number, number]> {
+  const { page } = await openPage(browser, server);
+  await page.goto(server.url + "/search?live=1&service=rush");
+  await page.getByText("No trace of rush is stored").waitFor();
+  const trace = (n: number) => ({ traceId: (0x10_000_000 + n).toString(16).padStart(32, "0"), id: (n + 1).toString(16).padStart(16, "0"), name: "made", kind: "SERVER", timestamp: Date.now() * 1000, duration: 1000 + n, localEndpoint: { serviceName: "rush" }, tags: { "http.status_code": "200" } });
+  const frames = page.evaluate("(async () => { const out = []; const end = performance.now() + 10_000; for (let t = performance.now(); t < end; ) { await new Promise(requestAnimationFrame); const n = performance.now(); out.push(n - t); t = n; } return out.sort((a, b) => a - b); })()") as Promise<number[]>;
+  for (let i = 0; i < 100; i++) await Promise.all([server.zipkin(Array.from({ length: 20 }, (_, k) => trace(i * 20 + k))), page.waitForTimeout(100)]);
+  const gaps = await frames;
+  await page.context().close();
+  return [gaps[Math.floor(gaps.length / 2)]!, gaps[Math.floor(gaps.length * 0.95)]!];
+}
+
 type Visit = Awaited<ReturnType<typeof visit>>;
 
 const server = await startServer();
@@ -63,6 +76,7 @@ try {
   const all: Visit[] = [];
   for (let i = 0; i < runs; i++) all.push(await visit(server, "/search?service=made-1", ".traces .tbody [role=row]", 20, false));
   console.log(`search, 20 results painted: ${ms(median(all.map((a) => a.first)))}, ${median(all.map((a) => a.elements))} elements, script over the wire ${median(all.map((a) => a.script))} B`);
+  console.log(`live tail at 200 traces a second for 10 s: frame p50 / p95 ${(await live(server)).map((x) => x.toFixed(1)).join(" / ")} ms`);
 } finally {
   await browser.close();
   await server.stop();
