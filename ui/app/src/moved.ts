@@ -16,6 +16,14 @@ export function moved(path: string, q: URLSearchParams): string | null {
       return "dependencies" + (q.get("service") ? "?focus=" + encodeURIComponent(q.get("service")!) : "");
     case "quality-metrics":
       return "mesh";
+    case "monitor": { // Jaeger has its range in milliseconds
+      const minutes = Math.round(Number(q.get("timeframe")) / 60_000);
+      if (!(minutes >= 1)) return null;
+      const to = new URLSearchParams(q);
+      to.delete("timeframe");
+      to.set("lookback", minutes % 60 ? `${Math.min(minutes, 9999)}m` : `${Math.min(minutes / 60, 9999)}h`);
+      return "monitor?" + to;
+    }
   }
   return null;
 }

@@ -5,6 +5,7 @@ import { context } from "../kit";
 import { duration, plural } from "../format";
 import { explainFlags, splitFlags } from "../mesh";
 import { token } from "../theme-colors";
+import { make, put, short } from "./elements";
 import type { TraceModel } from "./model";
 import { type Group, indexOf } from "./rows";
 import { rowText, serverOf, tagText } from "./names";
@@ -21,13 +22,6 @@ interface RowElement {
   el: HTMLElement; name: HTMLElement; tree: HTMLElement; toggle: HTMLElement; depth: HTMLElement; swatch: HTMLElement; mark: HTMLElement; who: HTMLElement; to: HTMLElement; what: HTMLElement;
   chips: HTMLElement; columns: HTMLElement[]; bar: HTMLElement; label: HTMLElement; took: HTMLElement; where: HTMLElement;
 }
-
-const make = (tag: string, className: string, parent?: HTMLElement) => {
-  const e = document.createElement(tag);
-  e.className = className;
-  parent?.append(e);
-  return e;
-};
 
 export class Grid {
   readonly el = make("div", "grid");
@@ -492,14 +486,4 @@ export class Grid {
     e.stopPropagation();
     act();
   }
-}
-
-/** A name cut to the longest that Kubernetes allows. */
-const short = (name: string) => (name.length > 63 ? name.slice(0, 62) + "…" : name);
-
-/** Sets an element's text without making a new node for it. */
-function put(e: HTMLElement, text: string) {
-  const node = e.firstChild as Text | null;
-  if (!node) e.append(text);
-  else if (node.data !== text) node.data = text;
 }
