@@ -81,6 +81,10 @@ const maxBatch = 32
 // (see [storage.Reader]). The first come before the last have been looked for:
 // it asks the store for one trace, then two, four and so on. An error ends it.
 func (s *Service) Search(ctx context.Context, q spandrel.Query) iter.Seq2[*Trace, error] {
+	return ahead(ctx, func(ctx context.Context) iter.Seq2[*Trace, error] { return s.search(ctx, q) })
+}
+
+func (s *Service) search(ctx context.Context, q spandrel.Query) iter.Seq2[*Trace, error] {
 	return func(yield func(*Trace, error) bool) {
 		batch, size := make([]storage.TraceRef, 0, maxBatch), 1
 		flush := func() bool {
