@@ -1,7 +1,7 @@
 // A trace's other views, its parts, its late spans and its clocks.
 import { expect, test } from "vitest";
 import { recorded, synthetic } from "./harness";
-import { big, count, elements, id, openTrace, page, params, server, spans, stage, whole } from "./stage";
+import { big, count, elements, id, openTrace, page, params, server, spans, stage, texts, whole } from "./stage";
 
 stage(async (s) => {
   for (const x of [spans, recorded("shared-context"), big.spans]) await s.zipkin(x);
@@ -171,4 +171,21 @@ test("40: clocks are shown as they were; adjusting moves times only, is marked a
   expect(await durations()).toEqual(before);
   await page.reload();
   await page.locator('button[aria-pressed="true"]', { hasText: "Clocks adjusted" }).waitFor();
+});
+
+test("38: spans in a circle, without parent, start or duration, or with none of them are shown in every view", async () => {
+  const t0 = Date.now() * 1000 - 60e6, traceId = "38".padStart(32, "0"), hex = (n: number) => n.toString(16).padStart(16, "0");
+  const span = (n: number, parent: number, part: object) => ({ traceId, id: hex(n), ...(parent ? { parentId: hex(parent) } : {}), name: `odd ${n}`, localEndpoint: { serviceName: "odd" }, ...part });
+  const odd = [span(1, 0, { timestamp: t0, duration: 1000 }), span(2, 3, { timestamp: t0 + 10, duration: 10 }), span(3, 2, { timestamp: t0 + 20, duration: 10 }), span(4, 99, { timestamp: t0 + 30, duration: 5 }), span(5, 1, { timestamp: t0 + 40, duration: 0 }), span(6, 1, { timestamp: t0 + 50 }), span(7, 1, { duration: 10 }), span(8, 1, {}), span(9, 9, { timestamp: t0 + 60, duration: 1 })];
+  await server.zipkin(odd);
+  await openTrace(`/trace/${traceId}?fold=none`);
+  await expect.poll(count).toBe(odd.length);
+  const all = (await texts()).join("\n");
+  for (const s of odd) expect(all).toContain(s.name);
+  for (const view of ["flame", "graph", "stats", "spans", "logs"]) {
+    await page.goto(`${server.url}/trace/${traceId}?view=${view}&span=${hex(8)}`);
+    await page.locator(".detail h2").waitFor();
+    await page.locator(".table, canvas, .graph-view").first().waitFor();
+    expect(await page.getByText("This view has failed").count(), view).toBe(0);
+  }
 });

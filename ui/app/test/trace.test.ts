@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { recorded, synthetic, violations } from "./harness";
 import { big, count, dead, elements, fresh, grid, id, made, openTrace, page, params, problems, rows, server, spans, stage, tag, texts, whole } from "./stage";
 
-const chain = synthetic(2000, 2, "chain"), flat = synthetic(10_000, 3, "flat");
+const chain = synthetic(2000, 2, "chain"), flat = synthetic(50_000, 3, "flat"), huge = synthetic(100_000, 4);
 
 stage(async (s) => {
-  for (const x of [spans, recorded("shared-context"), big.spans, chain.spans, flat.spans]) await s.zipkin(x);
+  for (const x of [spans, recorded("shared-context"), big.spans, chain.spans, flat.spans, huge.spans]) await s.zipkin(x);
 });
 
 test("7: ids in any form lead to the canonical one, the rest of the address stays", async () => {
@@ -137,7 +137,7 @@ describe("44 and the click paths of the table", () => {
 });
 
 describe("28, 29, 38: size and shape", () => {
-  for (const [name, t] of [["10,000 spans", big], ["a chain of 2,000", chain], ["10,000 children of one", flat]] as const)
+  for (const [name, t] of [["10,000 spans", big], ["a chain of 2,000", chain], ["50,000 children of one", flat], ["100,000 spans", huge]] as const)
     test(`${name}: at most 2,500 elements, and the last row is reached`, async () => {
       await openTrace(`/trace/${t.id}?fold=none`);
       expect(await count()).toBe(t.spans.length);
