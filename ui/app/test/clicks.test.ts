@@ -2,7 +2,7 @@
 // may cost no more than is said here. Jaeger UI's own cost is in the names.
 import type { Locator } from "playwright-core";
 import { beforeEach, describe, expect, test } from "vitest";
-import { recorded } from "./harness";
+import { recorded, synthetic } from "./harness";
 import { big, byTrace, dead, found, fresh, id, page, params, problems, rows, server, shownIDs, spans, stage, tag, texts, whole } from "./stage";
 
 stage(async (s) => {
@@ -213,6 +213,23 @@ test("share what one sees (view, zoom, folds and open spans are lost): the addre
     await expect.poll(() => page.locator('.tabs [aria-selected="true"]').last().textContent()).toMatch(new RegExp(view.slice(0, 4), "i"));
   }
   expect(cost()).toEqual({ clicks: 0, keys: 0 });
+});
+
+test("and which groups of similar spans, and what of that which is left out, were opened", async () => {
+  const flat = synthetic(3000, 5, "flat");
+  await server.zipkin(flat.spans);
+  await at(`/trace/${flat.id}?fold=similar&only=errors`);
+  await page.locator(".row.left-out").first().click();
+  await expect.poll(() => params().has("left")).toBe(true);
+  await page.getByRole("button", { name: "Only errors" }).click();
+  await page.locator(".row:not([hidden])", { hasText: "×" }).first().click();
+  await expect.poll(() => params().has("open")).toBe(true);
+  await page.getByRole("button", { name: "Only errors" }).click();
+  await expect.poll(() => params().get("only")).toBe("errors");
+  const before = await texts();
+  await page.reload();
+  await rows().first().waitFor();
+  await expect.poll(texts).toEqual(before);
 });
 
 test("a search is shared with all that was chosen in it", async () => {

@@ -17,7 +17,7 @@ import { traceLinks } from "./links";
 import { stored, takeLoaded } from "./load";
 import { Minimap, Ruler } from "./minimap";
 import { TraceModel } from "./model";
-import { mostlyPairs, readCollapsed, writeCollapsed } from "./rows";
+import { mostlyPairs, readCollapsed, readRows, writeCollapsed, writeRows } from "./rows";
 import { rowText } from "./names";
 import { hex, rowsOf } from "./skeleton";
 import type { LoadedTrace, Source } from "./source";
@@ -109,6 +109,8 @@ function readState(m: TraceModel, q: URLSearchParams) {
   const svcFilter = q.get("svcFilter");
   if (svcFilter !== null && !m.readSvcFilter(svcFilter)) setParams({ svcFilter: null }); // made for other services
   readCollapsed(m.t, m.collapsed, q.get("x") ?? "");
+  m.openGroups = readRows(q.get("open"), m.t.n);
+  m.openPlaces = readRows(q.get("left"), m.t.n);
   const zoom = /^([\d.]+)-([\d.]+)$/.exec(q.get("zoom") ?? "");
   if (zoom) m.setZoom(Number(zoom[1]), Number(zoom[2]));
   m.relayout();
@@ -140,6 +142,8 @@ function writeState(m: TraceModel) {
     uiFind: null,
     root: m.root >= 0 ? hex(m.all.views[m.root]!) : null,
     x: writeCollapsed(m.t, m.collapsed),
+    open: writeRows(m.openGroups),
+    left: writeRows(m.openPlaces),
   });
 }
 

@@ -185,6 +185,11 @@ export function writeCollapsed(t: Skeleton, collapsed: Uint8Array): string | nul
   return shut.length <= listedMost ? shut.join(".") || null : open.length <= listedMost ? "-" + open.join(".") : null;
 }
 
+/** Rows for the address, −1 included; null: none, or too many. */
+export const writeRows = (rows: ReadonlySet<number>): string | null => (rows.size <= listedMost ? [...rows].map((r) => r.toString(36)).join(".") || null : null);
+
+export const readRows = (text: string | null, n: number): Set<number> => new Set((text ?? "").split(".").map((r) => parseInt(r, 36)).filter((r) => r >= -1 && r < n));
+
 export function readCollapsed(t: Skeleton, collapsed: Uint8Array, text: string) {
   const listed = text.replace(/^-/, "").split(".").map((r) => parseInt(r, 36)).filter((r) => r < t.n);
   if (text.startsWith("-")) collapseAll(t, collapsed, true);
