@@ -257,10 +257,12 @@ func (m *matcher) page(number int) ([]certainty, error) {
 				}
 			}
 		}
-		for i := range keep {
-			keep[i] = min(keep[i], hit[i])
+		any := not
+		for i, h := range hit[:len(keep)] {
+			keep[i] = min(keep[i], h)
+			any |= keep[i]
 		}
-		if !slices.ContainsFunc(keep, certainty.some) {
+		if any == not {
 			return nil, nil
 		}
 	}
@@ -321,19 +323,24 @@ func (m *matcher) mark(hit []certainty, p *pageReader, number, t int) error {
 			return nil
 		}
 	}
-	switch {
-	case number >= fixedColumns:
+	if number >= fixedColumns {
 		return markTags(hit, p, c, number, values)
-	case c.narrow != nil:
-		for i, id := range c.narrow {
-			hit[i] = max(hit[i], values[id])
-		}
-	default:
+	}
+	markRows(hit, c, values)
+	return nil
+}
+
+// markRows is mark for a column with a value in every row.
+func markRows(hit []certainty, c *pageColumn, values []certainty) {
+	if c.narrow == nil {
 		for i := range hit {
 			hit[i] = max(hit[i], values[c.id(i)])
 		}
+		return
 	}
-	return nil
+	for i, id := range c.narrow[:len(hit)] {
+		hit[i] = max(hit[i], values[id])
+	}
 }
 
 // sharedValues is values for a column that has one dictionary.
@@ -414,6 +421,10 @@ func markTags(hit []certainty, p *pageReader, c *pageColumn, number int, values 
 		}
 	}
 	at, count := 0, int(p.seg.foot.columns[number].counts[p.number])
+	if count == len(hit) && !slices.ContainsFunc(uses, func(n int) bool { return n != 1 }) {
+		markRows(hit, c, values)
+		return nil
+	}
 	for i := range hit {
 		for range uses[shapes.id(i)] {
 			if at >= count {

@@ -100,9 +100,7 @@ func (w *whereMatcher) page(number int) ([]certainty, error) {
 		switch {
 		case !slices.ContainsFunc(values, certainty.some):
 		case n < fixedColumns:
-			for i := range hit {
-				hit[i] = max(hit[i], values[c.id(i)])
-			}
+			markRows(hit, c, values)
 		default:
 			if err := markTags(hit, p, c, n, values); err != nil {
 				return nil, err
