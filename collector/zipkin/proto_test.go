@@ -6,34 +6,12 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/spandrel/spandrel"
+	"github.com/spandrel/spandrel/collector/protobuf/prototest"
 )
 
-// Fields of messages, to be joined.
-
-func pbytes(num protowire.Number, parts ...string) string {
-	b := protowire.AppendTag(nil, num, protowire.BytesType)
-	return string(protowire.AppendString(b, strings.Join(parts, "")))
-}
-
-func pvarint(num protowire.Number, n uint64) string {
-	return string(protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.VarintType), n))
-}
-
-func pfixed64(num protowire.Number, n uint64) string {
-	return string(protowire.AppendFixed64(protowire.AppendTag(nil, num, protowire.Fixed64Type), n))
-}
-
-func pfixed32(num protowire.Number, n uint32) string {
-	return string(protowire.AppendFixed32(protowire.AppendTag(nil, num, protowire.Fixed32Type), n))
-}
-
-func pgroup(num protowire.Number, inside string) string {
-	b := append(protowire.AppendTag(nil, num, protowire.StartGroupType), inside...)
-	return string(protowire.AppendTag(b, num, protowire.EndGroupType))
-}
+var pbytes, pvarint, pfixed32, pfixed64, pgroup = prototest.Bytes, prototest.Varint, prototest.Fixed32, prototest.Fixed64, prototest.Group
 
 // minus is a negative number as protobuf writes it.
 func minus(n int64) uint64 { return uint64(-n) }
