@@ -23,6 +23,7 @@ storage/memory:      spandrel storage
 storage/badger:      spandrel storage
 storage/storagetest: spandrel storage
 collector/protobuf:
+collector/protobuf/prototest:
 collector/zipkin:    spandrel collector/protobuf
 collector/otlp:      spandrel collector/protobuf
 collector:           spandrel storage collector/zipkin collector/otlp
@@ -38,7 +39,7 @@ tests/bench:         spandrel storage/storagetest
 
 // inTests is what every package's test files may import besides: itself, what
 // it may import, and these.
-const inTests = `spandrel storage storage/memory storage/storagetest collector/zipkin collector/otlp query/apitest`
+const inTests = `spandrel storage storage/memory storage/storagetest collector/zipkin collector/otlp collector/protobuf/prototest query/apitest`
 
 // outside names what only some packages may import of what is not ours.
 var outside = []struct {
