@@ -95,8 +95,9 @@ func forget(b []byte) {
 }
 
 // readAhead advises the kernel whether to read more of a file than is touched,
-// where this process has it mapped. The mapping is looked for by the last two
-// names of the path, since symbolic links may lead there.
+// where this process has it mapped. The mapping is looked for each time, since
+// Badger maps a full file anew, and by the last two names of the path, since
+// symbolic links may lead there.
 func readAhead(path string, wanted bool) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -109,8 +110,11 @@ func readAhead(path string, wanted bool) {
 	dir, name := filepath.Split(path)
 	suffix := []byte("/" + filepath.Base(dir) + "/" + name + "\n")
 	for line := range bytes.Lines(maps) {
+		if !bytes.HasSuffix(line, suffix) {
+			continue
+		}
 		var from, to uintptr
-		if n, _ := fmt.Sscanf(string(line), "%x-%x", &from, &to); n == 2 && bytes.HasSuffix(line, suffix) {
+		if n, _ := fmt.Sscanf(string(line), "%x-%x", &from, &to); n == 2 {
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, advice)
 		}
 	}

@@ -47,9 +47,11 @@ function paint(g: CanvasRenderingContext2D, w: number, h: number, m: TraceModel)
   }
   g.globalAlpha = 1;
   g.fillStyle = token("--error");
-  const wrong = m.errorsShown;
-  for (let i = 0, skip = Math.max(1, Math.floor(wrong.length / 4000)); i < wrong.length; i += skip) {
-    const r = wrong[i]!, k = shown ? indexOf(shown, r) : r;
+  const wrong = m.errorsShown; // in the order of the rows, so their places are found in one walk
+  for (let i = 0, k = 0, skip = Math.max(1, Math.floor(wrong.length / 4000)); i < wrong.length; i += skip) {
+    const r = wrong[i]!;
+    if (!shown) k = r;
+    else while (shown[k]! < r) k++;
     g.fillRect(X(r), Math.max(0, (k / n) * h - 0.5), Math.max(3, (t.took[r]! / all) * w), Math.max(2, line));
   }
 }
@@ -60,17 +62,6 @@ function rowsIn(out: Uint8Array): Uint32Array {
   let k = 0;
   for (let r = 0; r < out.length; r++) if (!out[r]) rows[k++] = r;
   return rows.subarray(0, k);
-}
-
-/** Where a row is among those in order. */
-function indexOf(rows: Uint32Array, row: number): number {
-  let lo = 0, hi = rows.length;
-  while (lo < hi) {
-    const mid = (lo + hi) >> 1;
-    if (rows[mid]! < row) lo = mid + 1;
-    else hi = mid;
-  }
-  return lo;
 }
 
 export function Ruler({ model, left }: { model: TraceModel; left: number }) {

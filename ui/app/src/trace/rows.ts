@@ -191,9 +191,9 @@ export const writeRows = (rows: ReadonlySet<number>): string | null => (rows.siz
 export const readRows = (text: string | null, n: number): Set<number> => new Set((text ?? "").split(".").map((r) => parseInt(r, 36)).filter((r) => r >= -1 && r < n));
 
 export function readCollapsed(t: Skeleton, collapsed: Uint8Array, text: string) {
-  const listed = text.replace(/^-/, "").split(".").map((r) => parseInt(r, 36)).filter((r) => r < t.n);
-  if (text.startsWith("-")) collapseAll(t, collapsed, true);
-  for (const r of listed) collapsed[r] = text.startsWith("-") ? 0 : 1;
+  const all = text.startsWith("-");
+  if (all) collapseAll(t, collapsed, true);
+  for (const r of readRows(text.replace(/^-/, ""), t.n)) collapsed[r] = all ? 0 : 1;
 }
 
 /** Collapses the deepest rows that are expanded, or expands the highest that are collapsed. */
