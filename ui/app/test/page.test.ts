@@ -1,6 +1,6 @@
 // What holds for the page whatever it shows: links from elsewhere, preferences, a server or storage that fails.
 import { describe, expect, test } from "vitest";
-import { found, fresh, open, page, problems, server, spans, stage } from "./stage";
+import { found, fresh, logged, open, page, server, spans, stage } from "./stage";
 
 stage((s) => s.zipkin(spans));
 
@@ -37,7 +37,7 @@ test("59: when the server is gone the page says so and keeps what it shows", asy
   await page.unroute("**/api/ui/v1/search**");
   await page.getByRole("button", { name: "Try again" }).click();
   await expect.poll(() => page.getByText("The server does not answer.").count()).toBe(0);
-  problems.splice(0); // the broken requests, logged by the browser
+  await logged(/ERR_FAILED/);
 });
 
 test("59: what the server says of a question is shown", async () => {
@@ -50,7 +50,7 @@ test("59: what the server says of a question is shown", async () => {
     expect(await found().count()).toBeGreaterThan(0);
     await page.unroute("**/api/ui/v1/search**");
   }
-  problems.splice(0); // the answers, logged by the browser
+  await logged(/status of (400|413|429|500)/, 4);
 });
 
 test("60: a full storage and another tab harm nothing", async () => {

@@ -27,6 +27,13 @@ export async function fresh(options = {}) {
   ({ page, problems } = await openPage(browser, server, options));
 }
 
+/** Strikes out what the browser itself logs of n requests that failed, once it has. */
+export async function logged(what: RegExp, n = 1) {
+  const others = () => problems.filter((p) => !what.test(p));
+  await expect.poll(() => problems.length - others().length).toBe(n);
+  problems.splice(0, problems.length, ...others());
+}
+
 export const params = () => new URL(page.url()).searchParams;
 
 export const spans = recorded("bookinfo");
