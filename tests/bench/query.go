@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,11 +79,12 @@ type budget struct {
 // asked at least once, and three requests at least are timed, after one that
 // is not.
 func (s *server) put(q question, b budget) (*answer, error) {
-	client := &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1, DisableCompression: true}}
+	client := &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1, DisableCompression: true, ReadBufferSize: 64 << 10}}
 	defer client.CloseIdleConnections()
+	var body bytes.Buffer
 	a := &answer{question: q.name}
 	base := "http://" + s.query
-	if status, _, err := fetch(client, base+q.variants[0].path); err != nil {
+	if status, err := fetch(client, base+q.variants[0].path, &body); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", s.name, q.name, err)
 	} else if status != http.StatusOK && status != http.StatusNotFound {
 		a.refused = status
@@ -96,22 +98,22 @@ func (s *server) put(q question, b budget) (*answer, error) {
 	for began := time.Now(); len(a.times) < b.requests && (len(a.times) < least || time.Since(began)-checking < b.time); {
 		v := q.variants[len(a.times)%len(q.variants)]
 		sent := time.Now()
-		status, body, err := fetch(client, base+v.path)
+		status, err := fetch(client, base+v.path, &body)
 		took := time.Since(sent)
 		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("status %d: %.200s", status, body)
+			err = fmt.Errorf("status %d: %.200s", status, body.Bytes())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %s: %w", s.name, q.name, v.path, err)
 		}
 		if len(a.times) < len(q.variants) {
-			if err := v.check(body, &a.verdict); err != nil {
+			if err := v.check(body.Bytes(), &a.verdict); err != nil {
 				return nil, fmt.Errorf("%s: %s: %s: %w", s.name, q.name, v.path, err)
 			}
 			checking += time.Since(sent) - took
 		}
 		a.times = append(a.times, took)
-		a.bytes = max(a.bytes, len(body))
+		a.bytes = max(a.bytes, body.Len())
 	}
 	after, err := s.usage()
 	a.cpu = (after.cpu - before.cpu) / time.Duration(len(a.times))

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log"
@@ -182,12 +183,13 @@ func undisturbed(address string, posts []post, l load) (*outcome, error) {
 func (r *run) takeProfile() {
 	defer close(r.profiled)
 	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.subjects[len(r.subjects)-1].admin, int(r.profileFor.Seconds()))
-	status, body, err := fetch(http.DefaultClient, url)
+	var body bytes.Buffer
+	status, err := fetch(http.DefaultClient, url, &body)
 	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("status %d: %s", status, body)
+		err = fmt.Errorf("status %d: %s", status, body.Bytes())
 	}
 	if err == nil {
-		err = os.WriteFile(r.profile, body, 0o644)
+		err = os.WriteFile(r.profile, body.Bytes(), 0o644)
 	}
 	if err != nil {
 		log.Print("no profile: ", err)
@@ -253,14 +255,15 @@ func (s *server) missing(traces []traceFacts) (missing, asked int, err error) {
 
 // spansOf are the ids of the stored spans of the trace.
 func (s *server) spansOf(id spandrel.TraceID) (map[string]bool, error) {
-	status, body, err := fetch(http.DefaultClient, "http://"+s.query+"/api/traces/"+id.String())
+	var body bytes.Buffer
+	status, err := fetch(http.DefaultClient, "http://"+s.query+"/api/traces/"+id.String(), &body)
 	if err != nil || status == http.StatusNotFound {
 		return nil, err
 	}
 	if status != http.StatusOK {
-		return nil, fmt.Errorf("%s: trace %v: status %d: %.200s", s.name, id, status, body)
+		return nil, fmt.Errorf("%s: trace %v: status %d: %.200s", s.name, id, status, body.Bytes())
 	}
-	return spanIDs(body)
+	return spanIDs(body.Bytes())
 }
 
 // end measures stops, starts, answers at half of saturation, and a kill.
