@@ -2,9 +2,10 @@ package spandrel
 
 import (
 	"cmp"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 )
 
 // TraceID is a 64 or 128 bit trace id. A 64 bit id has High 0: the two widths
@@ -121,9 +122,5 @@ func (id SpanID) String() string {
 func (id SpanID) AppendText(b []byte) []byte { return appendHex(b, uint64(id)) }
 
 func appendHex(b []byte, v uint64) []byte {
-	const zeros = "0000000000000000"
-	var tmp [16]byte
-	digits := strconv.AppendUint(tmp[:0], v, 16)
-	b = append(b, zeros[len(digits):]...)
-	return append(b, digits...)
+	return hex.AppendEncode(b, binary.BigEndian.AppendUint64(make([]byte, 0, 8), v))
 }

@@ -5,76 +5,86 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"sync/atomic"
 )
 
-// ahead yields what of yields, from a goroutine that gets the next trace ready
-// while the consumer is at work on one: reading traces and writing them take
-// about as long. After a heavy trace it waits, since that one's turn ends when
-// the next is asked for. A panic in of is one in the consumer's goroutine.
-func ahead(ctx context.Context, of func(context.Context) iter.Seq2[*Trace, error]) iter.Seq2[*Trace, error] {
-	return func(yield func(*Trace, error) bool) {
-		p := &producer{of: of, traces: make(chan found), back: make(chan struct{})}
+// pipe says how far a producer may be ahead of its consumer.
+type pipe[T any] struct {
+	items int         // ready at a time
+	total int         // of the sizes of those, and of that in the consumer's hands
+	size  func(T) int // of an item; nil = 0
+}
+
+// ahead yields what of yields, from a goroutine that gets it ready while the
+// consumer is at work. At and above the total it waits for the consumer to come
+// back. A panic in of is one in the consumer's goroutine.
+func (l pipe[T]) ahead(ctx context.Context, of func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		p := &producer[T]{pipe: l, of: of, out: make(chan produced[T], l.items), wake: make(chan struct{}, 1)}
 		inner, cancel := context.WithCancel(ctx)
 		go p.run(inner)
 		defer func() {
 			cancel()
-			for range p.traces { // until it has let go of the store
+			for range p.out { // until it has let go of the store
 			}
 			if p.fault != "" {
 				panic(p.fault)
 			}
 		}()
-		for f := range p.traces {
-			if !yield(f.trace, f.err) || f.err != nil {
+		for o := range p.out {
+			if !yield(o.item, o.err) || o.err != nil {
 				return
 			}
-			if f.isHeavy() {
-				select {
-				case p.back <- struct{}{}:
-				case <-ctx.Done():
-				}
+			p.sizes.Add(-o.size)
+			select {
+			case p.wake <- struct{}{}:
+			default:
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(nil, err)
+			var none T
+			yield(none, err)
 		}
 	}
 }
 
-type found struct {
-	trace *Trace
-	err   error
+type produced[T any] struct {
+	item T
+	err  error
+	size int64
 }
 
-// isHeavy is true of every trace that may have taken a turn: two stored spans
-// can have become one.
-func (f found) isHeavy() bool { return f.trace != nil && len(f.trace.Spans) >= heavyTrace/2 }
-
-// producer is the goroutine's side of ahead.
-type producer struct {
-	of     func(context.Context) iter.Seq2[*Trace, error]
-	traces chan found    // closed at the end
-	back   chan struct{} // the consumer has done with a heavy trace
-	fault  string        // of a panic; to be read after the end
+// producer is the goroutine's side of a pipe.
+type producer[T any] struct {
+	pipe[T]
+	of    func(context.Context) iter.Seq2[T, error]
+	out   chan produced[T] // closed at the end
+	sizes atomic.Int64     // of what the consumer has not done with
+	wake  chan struct{}    // there is less
+	fault string           // of a panic; to be read after the end
 }
 
-func (p *producer) run(ctx context.Context) {
-	defer close(p.traces)
+func (p *producer[T]) run(ctx context.Context) {
+	defer close(p.out)
 	defer func() {
 		if fault := recover(); fault != nil {
 			p.fault = fmt.Sprintf("%v\n%s", fault, debug.Stack())
 		}
 	}()
-	for t, err := range p.of(ctx) {
-		f := found{t, err}
+	for item, err := range p.of(ctx) {
+		o := produced[T]{item, err, 0}
+		if p.size != nil && err == nil {
+			o.size = int64(p.size(item))
+		}
+		p.sizes.Add(o.size)
 		select {
-		case p.traces <- f:
+		case p.out <- o:
 		case <-ctx.Done():
 			return
 		}
-		if f.isHeavy() {
+		for p.sizes.Load() >= int64(p.total) && o.size > 0 {
 			select {
-			case <-p.back:
+			case <-p.wake:
 			case <-ctx.Done():
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,7 +34,7 @@ func TestAheadYieldsAllInOrder(t *testing.T) {
 	broken := errors.New("broken")
 	begun, want := 0, uint64(1)
 	var last error
-	for trace, err := range ahead(t.Context(), yielding(&begun, broken, 1, heavyTrace, 2, heavyTrace, heavyTrace)) {
+	for trace, err := range tracesAhead.ahead(t.Context(), yielding(&begun, broken, 1, heavyTrace, 2, heavyTrace, heavyTrace)) {
 		if last = err; err != nil {
 			continue
 		}
@@ -47,31 +48,41 @@ func TestAheadYieldsAllInOrder(t *testing.T) {
 	}
 }
 
-// TestAheadIsOneTraceAhead: but not while the consumer has a heavy one.
-func TestAheadIsOneTraceAhead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		begun := 0
-		wants := []int{2, 2, 4, 4} // begun when the consumer has the n-th
-		for trace := range ahead(t.Context(), yielding(&begun, nil, 1, heavyTrace, 1, 1)) {
-			synctest.Wait()
-			if want := wants[trace.ID.Low-1]; begun != want {
-				t.Errorf("%d begun at trace %v, want %d", begun, trace.ID, want)
+// TestAheadKeepsItsBounds of spans and of traces, what the consumer has in hand
+// included, and waits while that is a heavy one.
+func TestAheadKeepsItsBounds(t *testing.T) {
+	many := slices.Repeat([]int{1}, 3*maxBatch)
+	for name, c := range map[string]struct{ sizes, wants []int }{ // wants: begun when the consumer has the n-th
+		"heavy":  {[]int{1, heavyTrace, 1, 1}, []int{2, 2, 4, 4}},
+		"spans":  {[]int{tracesAhead.total - 2, 1, 1, 1, tracesAhead.total - 1, 1}, []int{3, 5, 5, 5, 6, 6}},
+		"traces": {many, []int{maxBatch + 2, maxBatch + 3, maxBatch + 4}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			begun := 0
+			for trace := range tracesAhead.ahead(t.Context(), yielding(&begun, nil, c.sizes...)) {
+				synctest.Wait()
+				if n := int(trace.ID.Low - 1); n < len(c.wants) && begun != c.wants[n] {
+					t.Errorf("%s: %d begun at trace %v, want %d", name, begun, n+1, c.wants[n])
+				}
 			}
-		}
-	})
+			if begun != len(c.sizes) {
+				t.Errorf("%s: %d begun of %d", name, begun, len(c.sizes))
+			}
+		})
+	}
 }
 
 // TestAheadEndsWithItsConsumer: synctest fails if the goroutine stays.
 func TestAheadEndsWithItsConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := 0
-		for range ahead(t.Context(), yielding(&begun, nil, heavyTrace, 1, 1)) {
+		for range tracesAhead.ahead(t.Context(), yielding(&begun, nil, heavyTrace, 1, 1)) {
 			break
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var last error
-		for _, err := range ahead(ctx, yielding(&begun, nil, 1, 1, 1)) {
+		for _, err := range tracesAhead.ahead(ctx, yielding(&begun, nil, 1, 1, 1)) {
 			synctest.Wait()
 			cancel()
 			last = err
@@ -88,7 +99,7 @@ func TestAheadPassesOnPanics(t *testing.T) {
 			t.Errorf("recovered %q", fault)
 		}
 	}()
-	for range ahead(t.Context(), func(context.Context) iter.Seq2[*Trace, error] {
+	for range tracesAhead.ahead(t.Context(), func(context.Context) iter.Seq2[*Trace, error] {
 		return func(func(*Trace, error) bool) { panic("as it happens") }
 	}) {
 		t.Error("got a trace")

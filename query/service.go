@@ -81,8 +81,17 @@ const maxBatch = 32
 // (see [storage.Reader]). The first come before the last have been looked for:
 // it asks the store for one trace, then two, four and so on. An error ends it.
 func (s *Service) Search(ctx context.Context, q spandrel.Query) iter.Seq2[*Trace, error] {
-	return ahead(ctx, func(ctx context.Context) iter.Seq2[*Trace, error] { return s.search(ctx, q) })
+	return tracesAhead.ahead(ctx, func(ctx context.Context) iter.Seq2[*Trace, error] { return s.search(ctx, q) })
 }
+
+// Finding traces, reading them and writing them take about as long, but not for
+// each: they go on side by side.
+var (
+	refsAhead = pipe[storage.TraceRef]{items: maxBatch}
+	// After a trace that may have taken a turn nothing is read until the consumer
+	// has done with it: two stored spans can have become one.
+	tracesAhead = pipe[*Trace]{items: maxBatch, total: heavyTrace / 2, size: func(t *Trace) int { return len(t.Spans) }}
+)
 
 func (s *Service) search(ctx context.Context, q spandrel.Query) iter.Seq2[*Trace, error] {
 	return func(yield func(*Trace, error) bool) {
@@ -96,7 +105,8 @@ func (s *Service) search(ctx context.Context, q spandrel.Query) iter.Seq2[*Trace
 			batch, size = batch[:0], min(2*size, maxBatch)
 			return true
 		}
-		for ref, err := range s.store.Search(ctx, q) {
+		found := refsAhead.ahead(ctx, func(ctx context.Context) iter.Seq2[storage.TraceRef, error] { return s.store.Search(ctx, q) })
+		for ref, err := range found {
 			if err != nil {
 				if flush() {
 					yield(nil, err)

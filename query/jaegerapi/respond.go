@@ -60,7 +60,7 @@ func asFailure(err error) *failure {
 var errClientGone = errors.New("client closed the connection")
 
 // flushSize is how much of an answer is kept before it is sent on.
-const flushSize = 32 << 10
+const flushSize = 128 << 10
 
 // response collects an answer in buf and sends it in pieces, so that no answer
 // is ever whole in memory. Until the first piece went out, it can still become
