@@ -12,15 +12,15 @@ import (
 type pipe[T any] struct {
 	items int         // ready at a time
 	total int         // of the sizes of those, and of that in the consumer's hands
-	size  func(T) int // of an item; nil = 0
+	size  func(T) int // of an item
 }
 
 // ahead yields what of yields, from a goroutine that gets it ready while the
 // consumer is at work. At and above the total it waits for the consumer to come
 // back. A panic in of is one in the consumer's goroutine.
-func (l pipe[T]) ahead(ctx context.Context, of func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+func (b pipe[T]) ahead(ctx context.Context, of func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		p := &producer[T]{pipe: l, of: of, out: make(chan produced[T], l.items), wake: make(chan struct{}, 1)}
+		p := &producer[T]{pipe: b, of: of, out: make(chan produced[T], b.items), wake: make(chan struct{}, 1)}
 		inner, cancel := context.WithCancel(ctx)
 		go p.run(inner)
 		defer func() {
@@ -72,8 +72,8 @@ func (p *producer[T]) run(ctx context.Context) {
 		}
 	}()
 	for item, err := range p.of(ctx) {
-		o := produced[T]{item, err, 0}
-		if p.size != nil && err == nil {
+		o := produced[T]{item: item, err: err}
+		if err == nil {
 			o.size = int64(p.size(item))
 		}
 		p.sizes.Add(o.size)
@@ -82,7 +82,7 @@ func (p *producer[T]) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for p.sizes.Load() >= int64(p.total) && o.size > 0 {
+		for p.sizes.Load() >= int64(p.total) {
 			select {
 			case <-p.wake:
 			case <-ctx.Done():

@@ -87,7 +87,7 @@ func (s *Service) Search(ctx context.Context, q spandrel.Query) iter.Seq2[*Trace
 // Finding traces, reading them and writing them take about as long, but not for
 // each: they go on side by side.
 var (
-	refsAhead = pipe[storage.TraceRef]{items: maxBatch}
+	refsAhead = pipe[storage.TraceRef]{items: maxBatch, total: maxBatch, size: func(storage.TraceRef) int { return 1 }}
 	// After a trace that may have taken a turn nothing is read until the consumer
 	// has done with it: two stored spans can have become one.
 	tracesAhead = pipe[*Trace]{items: maxBatch, total: heavyTrace / 2, size: func(t *Trace) int { return len(t.Spans) }}

@@ -98,23 +98,16 @@ func sortTags(tags []spandrel.Tag) []spandrel.Tag {
 		slices.SortFunc(tags, func(a, b spandrel.Tag) int { return compareTags(&a, &b) })
 		return slices.Compact(tags)
 	}
-	twice := false
 	for i := 1; i < len(tags); i++ {
-		k, c := i, 0
-		for ; k > 0; k-- {
-			if c = compareTags(&tags[i], &tags[k-1]); c >= 0 {
-				break
-			}
+		k := i
+		for k > 0 && compareTags(&tags[i], &tags[k-1]) < 0 {
+			k--
 		}
-		twice = twice || k > 0 && c == 0
 		if k < i {
 			t := tags[i]
 			copy(tags[k+1:i+1], tags[k:i])
 			tags[k] = t
 		}
-	}
-	if !twice {
-		return tags
 	}
 	return slices.Compact(tags)
 }
