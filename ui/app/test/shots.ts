@@ -61,7 +61,7 @@ const shots: Record<string, Shot> = {
   "import": { path: "/upload", shows: ".drop" },
   "import-opened": { path: "/upload", shows: ".drop", then: drop },
   "keyboard": { path: "/status", shows: ".card .figure", then: (p) => p.keyboard.press("?").then(() => p.locator("dialog[open]").waitFor()) },
-  "nowhere": { path: "/nowhere", shows: "text=No such page", missing: true },
+  "nowhere": { path: "/nowhere", shows: "text=No such page" },
 };
 
 const wrong: string[] = [];
@@ -83,7 +83,7 @@ async function take(page: Page, name: string, where: string, s: Shot, server: Se
   const parts = await page.evaluate(() => [...document.querySelectorAll("main, main canvas, .graph-view")].map((e) => ({ ...(e.getBoundingClientRect().toJSON() as { x: number; y: number; width: number; height: number }), what: e.className || e.localName })));
   const inView = parts.filter((b) => b.y < page.viewportSize()!.height);
   for (const [i, n] of colours(png, inView).entries()) if (n < 2) wrong.push(`${title}: ${inView[i]!.what} is of one colour`);
-  // a page that is not there is answered 404, and the browser says so
+  // a trace that is not stored is answered 404, and the browser says so
   wrong.push(...problems.splice(0).filter((p) => !s.missing || !/status of 404/.test(p)).map((p) => `${title}: ${p}`));
   console.log(`${title}.png ${Math.round(statSync(file).size / 1000)} kB`);
   taken++;
