@@ -336,9 +336,10 @@ test("51: rows are a treegrid that the keyboard walks", async () => {
   await page.keyboard.press("ArrowRight");
   expect(await count()).toBe(whole.length / 2 - 1); // what was folded below stays folded
   await page.keyboard.press("Enter");
-  await page.locator(".detail h2").waitFor();
+  await page.locator(".detail :focus").waitFor();
   await page.keyboard.press("Escape");
-  expect(await page.locator(".detail").count()).toBe(0);
+  await expect.poll(() => page.locator(".detail").count()).toBe(0);
+  expect(await grid().evaluate((e) => e === document.activeElement)).toBe(true);
 });
 
 test("similar siblings fold into one row with their number", async () => {

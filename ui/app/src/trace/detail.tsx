@@ -1,6 +1,5 @@
-// Everything about the selected span, fetched when it is selected. A folded hop
-// shows both halves.
-import { useEffect, useLayoutEffect, useMemo, useState } from "react";
+// Everything about the selected span. A folded hop shows both halves.
+import { createContext, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { type SpanDetail, type Tag, useAnswer, useJson } from "../api";
 import { config, elsewhere } from "../config";
 import { duration, goDuration } from "../format";
@@ -17,15 +16,22 @@ import { halfWindow, type Standing, standingText } from "./standing";
 /** Longer values are cut until asked for. */
 const longest = 4096;
 
+/** Whether rows of tags have their tools, which are not seen before the pointer is there: those who pass do without. */
+const Tools = createContext(false);
+
 export function Detail({ model, onClose }: { model: TraceModel; onClose: () => void }) {
   const { t, selected } = model;
-  const rows = model.halves, key = model.detailKey;
-  const { data, error, reload } = useAnswer<SpanDetail[]>(`${t.id} ${key}`, (signal) => model.details(key, signal));
+  const rows = model.halves, { error } = model.details;
   const views = rows.map((r) => hex(t.views[r]!));
-  const spans = views.flatMap((v) => data?.filter((s) => s.view === v) ?? []);
+  const spans = views.flatMap((v) => model.details.spans.filter((s) => s.view === v));
   const [half, setHalf] = useState(0);
   useLayoutEffect(() => setHalf(0), [selected]);
   const span = spans[Math.min(half, spans.length - 1)];
+  const close = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    if (model.focusDetails) close.current!.focus();
+    model.focusDetails = false;
+  });
   return (
     <aside className="detail" aria-label="Span">
       <div className="detail-head">
@@ -33,7 +39,7 @@ export function Detail({ model, onClose }: { model: TraceModel; onClose: () => v
           <i className="swatch" style={{ background: model.colors[t.service[selected]!] }} />
           <Service name={t.services[t.service[selected]!]!.slice(0, 120)} />
         </h2>
-        <button type="button" className="quiet" aria-label="Close the details" onClick={onClose}>
+        <button ref={close} type="button" className="quiet" aria-label="Close the details" onClick={onClose}>
           <Icon name="close" />
         </button>
       </div>
@@ -46,7 +52,7 @@ export function Detail({ model, onClose }: { model: TraceModel; onClose: () => v
           ))}
         </div>
       )}
-      {error && <Trouble error={error} retry={reload} />}
+      {error && <Trouble error={error} retry={model.askDetails} />}
       {span && <Span key={span.view} span={span} model={model} row={rows[views.indexOf(span.view)]!} />}
       {!span && !error && <p className="loading">Loading…</p>}
     </aside>
@@ -64,8 +70,9 @@ function Span({ span: s, model, row }: { span: SpanDetail; model: TraceModel; ro
   const linked = useLinks(s, model, row);
   const shift = (model.adjusted && model.t.shift?.[row]) || 0;
   const start = s.start - model.t.start + shift;
+  const stays = useStays();
   return (
-    <div className="span">
+    <WithTools stays={stays}>
       <p className="operation">
         <bdi>{s.operation.slice(0, 2000)}</bdi>
       </p>
@@ -84,7 +91,7 @@ function Span({ span: s, model, row }: { span: SpanDetail; model: TraceModel; ro
         </span>
         <span className="dim">{s.kind}</span>
       </p>
-      {model.source.path === "trace" && <StandingLine key={s.view} span={s} />}
+      {model.source.path === "trace" && <StandingLine span={s} stays={stays} />}
       {splitFlags(response).map((f) => (
         <p key={f} className="explain">
           <strong>{f}</strong> {flags[f] ? `${flags[f].short}. ${flags[f].hint}` : "is not a flag known here."}
@@ -177,17 +184,34 @@ function Span({ span: s, model, row }: { span: SpanDetail; model: TraceModel; ro
           {s.traceState && <Row k="trace state" v={s.traceState} />}
         </tbody>
       </table>
-    </div>
+    </WithTools>
   );
 }
 
-/** How the span's duration stands among those of its like. The store counts many for it, so it is asked only when somebody stays. */
-function StandingLine({ span: s }: { span: SpanDetail }) {
+/** Rows in here get their tools when the pointer or the keyboard comes, or if somebody stays. */
+function WithTools({ stays, children }: { stays: boolean; children: React.ReactNode }) {
+  const [touched, touch] = useState(false);
+  return (
+    <Tools.Provider value={stays || touched}>
+      <div className="span" onPointerEnter={() => touch(true)} onFocusCapture={() => touch(true)}>
+        {children}
+      </div>
+    </Tools.Provider>
+  );
+}
+
+/** Whether somebody stays at what is shown, for what is not needed by those who pass. */
+function useStays(): boolean {
   const [stays, set] = useState(false);
   useEffect(() => {
     const timer = setTimeout(() => set(true), 350);
     return () => clearTimeout(timer);
   }, []);
+  return stays;
+}
+
+/** How the span's duration stands among those of its like, which the store counts many for. */
+function StandingLine({ span: s, stays }: { span: SpanDetail; stays: boolean }) {
   const q = new URLSearchParams({ service: s.service, operation: s.operation, kind: s.kind ?? "", duration: String(s.duration), start: String(Math.max(0, s.start - halfWindow)), end: String(s.start + halfWindow) });
   const { data } = useJson<Standing>(stays ? `standing?${q}` : null);
   return (
@@ -320,6 +344,7 @@ function TagTable({ tags, service, links }: { tags: Tag[]; service?: string; lin
 function Row({ k, v, service, links = [] }: { k: string; v: string; service?: string; links?: ExternalLink[] }) {
   const [all, setAll] = useState(false);
   const cut = !all && v.length > longest;
+  const tools = useContext(Tools);
   return (
     <tr>
       <th scope="row">
@@ -334,14 +359,16 @@ function Row({ k, v, service, links = [] }: { k: string; v: string; service?: st
             … show all {Math.round(v.length / 1000)} kB
           </button>
         )}
-        <span className="row-tools">
-          <Copy text={v} label={`Copy the value of ${k.slice(0, 60)}`} />
-          {service !== undefined && v.length < 500 && (
-            <Link className="quiet small" title="Search traces with this tag" to={`search?q=${encodeURIComponent(condition(k, "=", v))}&lookback=1h`}>
-              <Icon name="search" label={`Search traces with ${k.slice(0, 60)} of this value`} />
-            </Link>
-          )}
-        </span>
+        {tools && (
+          <span className="row-tools">
+            <Copy text={v} label={`Copy the value of ${k.slice(0, 60)}`} />
+            {service !== undefined && v.length < 500 && (
+              <Link className="quiet small" title="Search traces with this tag" to={`search?q=${encodeURIComponent(condition(k, "=", v))}&lookback=1h`}>
+                <Icon name="search" label={`Search traces with ${k.slice(0, 60)} of this value`} />
+              </Link>
+            )}
+          </span>
+        )}
       </td>
     </tr>
   );

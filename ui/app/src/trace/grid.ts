@@ -43,7 +43,7 @@ export class Grid {
   cursor = 0; // the line that has the keyboard
   private watch: ResizeObserver;
 
-  constructor(private model: TraceModel, private onDetail: () => void) {
+  constructor(private model: TraceModel) {
     const e = this.el;
     e.tabIndex = 0;
     e.setAttribute("role", "treegrid");
@@ -59,7 +59,7 @@ export class Grid {
     e.addEventListener("wheel", (x) => this.wheel(x), { passive: false });
     e.addEventListener("focus", () => this.draw());
     e.addEventListener("blur", () => this.draw());
-    this.watch = new ResizeObserver(() => this.measure());
+    this.watch = new ResizeObserver(() => this.measure() && this.draw());
     this.watch.observe(e);
   }
 
@@ -110,14 +110,16 @@ export class Grid {
     });
   }
 
-  private measure() {
-    const first = !this.height;
-    this.width = this.el.clientWidth;
+  /** Takes its size from the layout, and says whether that is another than it was. */
+  measure(): boolean {
+    const { clientWidth: width, clientHeight: height } = this.el, first = !this.height;
+    if (width === this.width && height === this.height) return false;
+    this.width = width;
+    this.height = height;
     this.chipWidths.clear(); // a narrow page leaves some out
-    this.height = this.el.clientHeight;
-    this.stage.style.height = `${this.height}px`;
+    this.stage.style.height = `${height}px`;
     if (first) this.showSelected(); // without a height there was no telling what is in view
-    this.draw();
+    return true;
   }
 
   schedule() {
@@ -451,7 +453,7 @@ export class Grid {
     this.scrollToLine(this.cursor);
     const at = this.model.layout.rows[this.cursor]!;
     if (this.model.selected >= 0 && at >= 0) this.model.select(at); // details follow while they are open
-    else this.draw();
+    this.draw();
   }
 
   private key(e: KeyboardEvent) {
@@ -477,7 +479,7 @@ export class Grid {
         while (up > 0 && (l.rows[up]! < 0 || l.level[l.rows[up]!]! >= level)) up--;
         this.moveTo(Math.max(0, up));
       },
-      Enter: () => (at < 0 ? m.toggle(this.cursor) : (m.select(at), this.onDetail())),
+      Enter: () => (at < 0 ? m.toggle(this.cursor) : ((m.focusDetails = true), m.select(at))),
       " ": () => (at < 0 ? m.toggle(this.cursor) : m.select(m.selectedShown === at ? -1 : at)),
     };
     const act = keys[e.key];

@@ -168,12 +168,7 @@ function Opened({ model }: { model: TraceModel }) {
   }, [version]);
   useTraceKeys(model, setView);
   const hide = (k: string) => query.get("uiEmbed") === "v0" && query.get(k) === "1";
-  const detail = model.selected >= 0 && (
-    <Detail model={model} onClose={() => {
-      model.select(-1);
-      document.querySelector<HTMLElement>(".grid")?.focus();
-    }} />
-  );
+  const detail = model.selected >= 0 && <Detail model={model} onClose={() => closeDetails(model, true)} />;
   return (
     <div className={hide("uiTimelineHideSummary") ? "trace no-summary" : "trace"}>
       {!hide("uiTimelineCollapseTitle") && <Head model={model} late={late} view={view} setView={setView} root={`${root.what || root.who}`} service={t.services[t.service[0]!] ?? ""} />}
@@ -191,6 +186,12 @@ function Opened({ model }: { model: TraceModel }) {
       </div>
     </div>
   );
+}
+
+/** The rows get the keyboard back that the details had. */
+function closeDetails(model: TraceModel, focused: boolean) {
+  model.select(-1);
+  if (focused) document.querySelector<HTMLElement>(".grid")?.focus();
 }
 
 function Head({ model, late, view, setView, root, service }: { model: TraceModel; late: Late; view: ViewName; setView: (v: ViewName) => void; root: string; service: string }) {
@@ -347,7 +348,7 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
   const [names, setNames] = useState(() => Math.max(140, Number(pref("names", "0")) || Math.round(window.innerWidth < 600 ? window.innerWidth * 0.58 : Math.min(620, window.innerWidth * 0.42))));
   // Not useEffect: the rows belong to the frame that shows what else has changed.
   useLayoutEffect(() => {
-    const g = new Grid(model, () => document.querySelector<HTMLElement>(".detail button")?.focus());
+    const g = new Grid(model);
     grid.current = g;
     box.current!.append(g.el);
     g.setNameWidth(names);
@@ -356,11 +357,10 @@ function Timeline({ model, version, minimap }: { model: TraceModel; version: num
     return () => (scrollers.delete(api), g.destroy());
   }, [model]);
   const selected = model.selected;
-  useLayoutEffect(() => grid.current?.draw(), [version]);
-  useLayoutEffect(() => {
-    grid.current?.showSelected();
-    grid.current?.draw();
-  }, [selected, model.t]);
+  // The panel of details takes room: the rows are drawn once, for what is left, and not again when the size is reported.
+  useLayoutEffect(() => void grid.current?.measure(), [selected >= 0]);
+  useLayoutEffect(() => grid.current?.showSelected(), [selected, model.t]);
+  useLayoutEffect(() => grid.current?.draw(), [version, model]);
   useLayoutEffect(() => grid.current?.setNameWidth(names), [names]);
   const size = useSize(box);
   const fit = fitColumns(size.width - names, model.columns.length);
@@ -426,7 +426,7 @@ function useTraceKeys(model: TraceModel, setView: (v: ViewName) => void) {
         if (document.querySelector("dialog[open]")) return;
         if (typingIn(e.target)) (e.target as HTMLElement).blur();
         if (model.filter.q) void model.search("");
-        else if (model.selected >= 0) model.select(-1);
+        else if (model.selected >= 0) closeDetails(model, document.querySelector(".detail :focus") !== null);
         return;
       }
       if (typingIn(e.target) || e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || document.querySelector("dialog[open]")) return;

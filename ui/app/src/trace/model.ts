@@ -1,9 +1,9 @@
 // The state of one open trace, apart from React: what is folded, filtered,
 // zoomed and selected. Views subscribe; the grid reads it on every frame.
-import type { SpanDetail } from "../api";
 import { config } from "../config";
 import { serviceColors } from "../theme-colors";
 import { criticalPath, type Path } from "./critical";
+import { Details } from "./details";
 import { stored } from "./load";
 import { collapseAll, collapseLevel, errorRows, hiddenHalves, indexOf, type Layout, layout, mostlyPairs, reveal, standsFor } from "./rows";
 import { allowed, byName, decode, encode, rootServices } from "./svcfilter";
@@ -54,7 +54,8 @@ export class TraceModel {
   private listeners = new Set<() => void>();
   private find: AbortController | null = null;
   private fetching: AbortController | null = null;
-  private ahead: { key: string; answer: Promise<SpanDetail[]>; abort: AbortController } | null = null;
+  readonly details = new Details((ids, signal) => this.source.spans(this.t.id, ids, signal), () => this.changed());
+  focusDetails = false; // the keyboard goes to them when they are there
 
   constructor(loaded: LoadedTrace, readonly source: Source = stored) {
     this.t = this.all = loaded.trace;
@@ -177,18 +178,20 @@ export class TraceModel {
     this.setZoom(a, a + width);
   }
 
+  /** Selects a row, which is shown with its details; none if it is negative. */
   select(row: number) {
-    if (row < 0) this.selected = -1;
-    else {
-      const shown = standsFor(this.t, this.hidden, row);
-      if (this.layout.rows[indexOf(this.layout, shown)] !== shown) {
-        reveal(this.t, this.layout, this.collapsed, this.openGroups, shown, this.openPlaces);
-        this.relayout();
-      }
-      this.selected = row;
-      this.askDetails();
+    if (row < 0) {
+      this.selected = -1;
+      this.details.drop();
+      return this.changed();
     }
-    this.changed();
+    const shown = standsFor(this.t, this.hidden, row);
+    if (this.layout.rows[indexOf(this.layout, shown)] !== shown) {
+      reveal(this.t, this.layout, this.collapsed, this.openGroups, shown, this.openPlaces);
+      this.relayout();
+    }
+    this.selected = row;
+    if (!this.askDetails()) this.changed();
   }
 
   /** The selected row and, if there is one, that of the other end of the call. */
@@ -197,31 +200,8 @@ export class TraceModel {
     return other >= 0 ? [this.selected, other] : [this.selected];
   }
 
-  /** Details of the selected span are on their way before anything is drawn that shows them. */
-  private askDetails() {
-    this.ahead?.abort.abort();
-    const abort = new AbortController();
-    const ids = this.detailIDs();
-    const answer = this.source.spans(this.t.id, ids, abort.signal);
-    answer.catch(() => {}); // whoever takes it hears of a failure
-    this.ahead = { key: ids.join(), answer, abort };
-  }
-
-  private detailIDs = () => [...new Set(this.halves.map((r) => hex(this.t.ids[r]!)))];
-
-  /** What the details of the selected span are asked for by. */
-  get detailKey() {
-    return this.detailIDs().join();
-  }
-
-  /** Details of the spans of a key. */
-  details(key: string, signal: AbortSignal): Promise<SpanDetail[]> {
-    const ahead = this.ahead;
-    this.ahead = null;
-    if (ahead?.key !== key) return this.source.spans(this.t.id, key.split(","), signal);
-    signal.addEventListener("abort", () => ahead.abort.abort());
-    return ahead.answer;
-  }
+  /** Asks for all about the selected span, or hears of it that it is there. */
+  askDetails = () => this.details.ask([...new Set(this.halves.map((r) => hex(this.t.ids[r]!)))]);
 
   get selectedShown() {
     return this.selected < 0 ? -1 : standsFor(this.t, this.hidden, this.selected);
@@ -340,6 +320,7 @@ export class TraceModel {
     this.note(this.foundAll);
     if (!keepZoom) this.zoom = this.whole();
     this.relayout();
+    if (this.selected >= 0) this.askDetails(); // the other end of the call may have come
     this.changed();
   }
 
