@@ -9,19 +9,10 @@ import (
 // Assemble puts the stored spans of one trace together: spans sent twice are
 // dropped, parts of one span (Zipkin allows a span to be reported in pieces)
 // are merged, and what is left is sorted by start, then id, then content, so
-// that the same spans give the same answer in whatever order they came. The
-// result is new; spans and what they point to are not changed.
-func Assemble(spans []Span) []Span {
-	done := assembled(spans)
-	out := make([]Span, len(done))
-	for i, s := range done {
-		out[i] = *s
-	}
-	return out
-}
-
-// assembled is Assemble without copies: what is not merged points into spans.
-func assembled(spans []Span) []*Span {
+// that the same spans give the same answer in whatever order they came. What is
+// not merged points into the chunks, which are not changed.
+func Assemble(chunks ...[]Span) []*Span {
+	spans := pointers(chunks)
 	order := byID(spans)
 	done := make([]*Span, 0, len(spans))
 	for at := 0; at < len(order); {
@@ -32,17 +23,32 @@ func assembled(spans []Span) []*Span {
 		group := order[at : at+n]
 		at += n
 		if n == 1 {
-			done = append(done, &spans[group[0].at])
+			done = append(done, spans[group[0].at])
 			continue
 		}
 		alike := make([]*Span, n)
 		for i := range group {
-			alike[i] = &spans[group[i].at]
+			alike[i] = spans[group[i].at]
 		}
 		done = append(done, mergeParts(dropDuplicates(alike))...)
 	}
 	slices.SortFunc(done, compareSpans)
 	return done
+}
+
+// pointers lists the spans of all chunks.
+func pointers(chunks [][]Span) []*Span {
+	n := 0
+	for _, chunk := range chunks {
+		n += len(chunk)
+	}
+	spans := make([]*Span, 0, n)
+	for _, chunk := range chunks {
+		for i := range chunk {
+			spans = append(spans, &chunk[i])
+		}
+	}
+	return spans
 }
 
 // placed says where the span with an id is.
@@ -52,10 +58,10 @@ type placed struct {
 }
 
 // byID lists the spans by id, those with the same one as they are.
-func byID(spans []Span) []placed {
+func byID(spans []*Span) []placed {
 	order := make([]placed, len(spans))
-	for i := range spans {
-		order[i] = placed{spans[i].ID, i}
+	for i, s := range spans {
+		order[i] = placed{s.ID, i}
 	}
 	slices.SortFunc(order, func(a, b placed) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at)) })
 	return order

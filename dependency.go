@@ -21,8 +21,8 @@ type Call struct {
 // in another service was called by that service. A service that calls itself
 // counts.
 func Calls(spans []Span) []Call {
-	all := assembled(spans)
-	l := linker{spans: all, parents: parentsOf(all), callers: make([]int, len(all)), answered: make([]bool, len(all)), calls: make([]Call, 0, len(all))}
+	all := Assemble(spans)
+	l := linker{spans: all, parents: Parents(all), callers: make([]int, len(all)), answered: make([]bool, len(all)), calls: make([]Call, 0, len(all))}
 	order := parentsFirst(l.parents)
 	for _, i := range order {
 		l.findCaller(i)

@@ -8,16 +8,7 @@ package spandrel
 // with Zipkin's shared ids, the server half is the child of the client half,
 // and children that name the id belong to the half of their own service, else
 // to the server half (Zipkin's SpanNode.java finds the same parents).
-func Parents(spans []Span) []int {
-	pointers := make([]*Span, len(spans))
-	for i := range spans {
-		pointers[i] = &spans[i]
-	}
-	return parentsOf(pointers)
-}
-
-// parentsOf is Parents of what the pointers point to.
-func parentsOf(spans []*Span) []int {
+func Parents(spans []*Span) []int {
 	ids := groupIDs(spans)
 	parents := make([]int, len(spans))
 	for i, s := range spans {

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/spandrel/spandrel"
@@ -138,7 +137,7 @@ func (s *Service) load(ctx context.Context, refs []storage.TraceRef) iter.Seq2[*
 				return
 			}
 			if len(chunks) > 0 && chunks[0][0].TraceID != chunk[0].TraceID {
-				if !yield(s.trace(joined(chunks)), nil) {
+				if !yield(s.trace(chunks), nil) {
 					return
 				}
 				chunks, spans = nil, 0
@@ -153,24 +152,16 @@ func (s *Service) load(ctx context.Context, refs []storage.TraceRef) iter.Seq2[*
 			}
 		}
 		if len(chunks) > 0 {
-			yield(s.trace(joined(chunks)), nil)
+			yield(s.trace(chunks), nil)
 		}
 	}
 }
 
-// joined is all chunks in one.
-func joined(chunks [][]spandrel.Span) []spandrel.Span {
-	if len(chunks) == 1 {
-		return chunks[0]
-	}
-	return slices.Concat(chunks...)
-}
-
-func (s *Service) trace(spans []spandrel.Span) *Trace {
+func (s *Service) trace(chunks [][]spandrel.Span) *Trace {
 	if s.raw {
-		return AsStored(spans)
+		return AsStored(chunks...)
 	}
-	t := Assemble(spans)
+	t := Assemble(chunks...)
 	if s.maxSkew > 0 {
 		AdjustClockSkew(t, s.maxSkew)
 	}

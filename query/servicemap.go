@@ -135,7 +135,7 @@ func (s *Service) spread(ctx context.Context, q RangeQuery) (refs []storage.Trac
 }
 
 // eachOutline reads traces with facts until they have too many spans.
-func (s *Service) eachOutline(ctx context.Context, refs []storage.TraceRef, do func([]spandrel.Span)) (traces int, whole bool, err error) {
+func (s *Service) eachOutline(ctx context.Context, refs []storage.TraceRef, do func([]*spandrel.Span)) (traces int, whole bool, err error) {
 	var spans []spandrel.Span
 	flush := func() {
 		if len(spans) > 0 {
@@ -162,16 +162,16 @@ func (s *Service) eachOutline(ctx context.Context, refs []storage.TraceRef, do f
 }
 
 // trace adds the calls of an assembled trace.
-func (c *mapCounter) trace(spans []spandrel.Span) {
+func (c *mapCounter) trace(spans []*spandrel.Span) {
 	parents := spandrel.Parents(spans)
 	answered := make([]bool, len(spans))
 	for i, p := range parents {
-		s := &spans[i]
+		s := spans[i]
 		c.describe(s)
 		if p < 0 {
 			continue
 		}
-		caller := &spans[p]
+		caller := spans[p]
 		isAnswer := isAnswer(s.Kind, caller.Kind)
 		if isAnswer || s.Service() != caller.Service() {
 			answered[p] = true
@@ -180,8 +180,8 @@ func (c *mapCounter) trace(spans []spandrel.Span) {
 			c.answer(caller, s, isAnswer)
 		}
 	}
-	for i := range spans {
-		if s := &spans[i]; s.Kind == spandrel.KindClient && !answered[i] {
+	for i, s := range spans {
+		if s.Kind == spandrel.KindClient && !answered[i] {
 			c.unanswered(s)
 		}
 	}

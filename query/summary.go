@@ -65,13 +65,13 @@ type ServiceSummary struct {
 
 // summarise makes the summary of a trace of its spans, at least one, in
 // outline with the factTags and the columns. more is how many there are besides.
-func summarise(spans []spandrel.Span, more int, columns []string) Summary {
-	spans = spandrel.Assemble(spans)
+func summarise(all []spandrel.Span, more int, columns []string) Summary {
+	spans := spandrel.Assemble(all)
 	s := Summary{ID: spans[0].TraceID.String(), Start: Instant(spans[0].Start), Spans: len(spans) + more, Partial: more > 0}
 	root, end := -1, spans[0].Start
 	services := make(map[string]int)
 	for i, parent := range spandrel.Parents(spans) {
-		span := &spans[i]
+		span := spans[i]
 		facts := FactsOf(span.Tags)
 		end = max(end, span.Start+span.Duration)
 		switch {
@@ -91,7 +91,7 @@ func summarise(spans []spandrel.Span, more int, columns []string) Summary {
 		}
 	}
 	s.Duration = Micros(end - int64(s.Start))
-	s.Root = spanSummary(&spans[max(root, 0)])
+	s.Root = spanSummary(spans[max(root, 0)])
 	return s
 }
 

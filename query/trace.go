@@ -22,28 +22,41 @@ type Span struct {
 	Warnings     []string        // for people
 }
 
-// AsStored makes a trace of spans, at least one, without any work on them:
+// AsStored makes a trace of its spans, at least one, without any work on them:
 // ids may repeat and no Parent is known.
-func AsStored(spans []spandrel.Span) *Trace {
-	t := &Trace{ID: spans[0].TraceID, Spans: make([]Span, len(spans))}
-	for i := range spans {
-		s := &spans[i]
-		t.Spans[i] = Span{Span: s, Parent: -1, ViewID: s.ID, ViewParentID: s.ParentID}
+func AsStored(chunks ...[]spandrel.Span) *Trace {
+	n := 0
+	for _, chunk := range chunks {
+		n += len(chunk)
+	}
+	t := &Trace{Spans: make([]Span, 0, n)}
+	for _, chunk := range chunks {
+		for i := range chunk {
+			t.add(&chunk[i])
+		}
 	}
 	return t
 }
 
-// Assemble makes a trace of all its spans, at least one: it drops what was
-// sent twice, joins what was sent in parts, finds parents and gives each span
-// an id that no other has. The same spans give the same trace, whatever their
-// order.
+func (t *Trace) add(s *spandrel.Span) {
+	t.ID = s.TraceID
+	t.Spans = append(t.Spans, Span{Span: s, Parent: -1, ViewID: s.ID, ViewParentID: s.ParentID})
+}
+
+// Assemble makes a trace of all its spans, at least one, which it shares: it
+// drops what was sent twice, joins what was sent in parts, finds parents and
+// gives each span an id that no other has. The same spans give the same trace,
+// whatever their order.
 //
 // Where several spans have one id, it stays with the caller's half, or else
 // with the first that is not the shared half. The others get an id computed
 // from what they are, which more spans of the trace do not change.
-func Assemble(spans []spandrel.Span) *Trace {
-	spans = spandrel.Assemble(spans)
-	t := AsStored(spans)
+func Assemble(chunks ...[]spandrel.Span) *Trace {
+	spans := spandrel.Assemble(chunks...)
+	t := &Trace{Spans: make([]Span, 0, len(spans))}
+	for _, s := range spans {
+		t.add(s)
+	}
 	t.assignIDs()
 	for i, parent := range spandrel.Parents(spans) {
 		s := &t.Spans[i]

@@ -446,10 +446,7 @@ func TestBenchmarkOfAFewSpans(t *testing.T) {
 
 func TestHugeTraceIsOneTree(t *testing.T) {
 	s, id := newRun(&config{seed: 1, maxBatch: 35}, "", nil).hugeTrace(5000)
-	var spans []spandrel.Span
-	for _, some := range s.made {
-		spans = append(spans, some...)
-	}
+	spans := spandrel.Assemble(s.made...)
 	roots := 0
 	for i, p := range spandrel.Parents(spans) {
 		if p < 0 {
