@@ -64,7 +64,7 @@ const flushSize = 128 << 10
 
 // response collects an answer in buf and sends it in pieces, so that no answer
 // is ever whole in memory. Until the first piece went out, it can still become
-// an error.
+// an error. It must be ended.
 //
 //	{"data":…,"total":0,"limit":0,"offset":0,"errors":null}
 type response struct {
@@ -72,10 +72,11 @@ type response struct {
 	w       http.ResponseWriter
 	out     io.Writer // w, perhaps through an indenter
 	started bool
+	sender  *sender // of all pieces but the first; nil = none yet
 }
 
 func newResponse(w http.ResponseWriter, r *http.Request) *response {
-	resp := &response{w: w, out: w, buf: make([]byte, 0, 4<<10)}
+	resp := &response{w: w, out: w, buf: newPiece()}
 	if p := r.URL.Query().Get("prettyPrint"); p != "" && p != "false" {
 		resp.out = &indenter{w: w}
 	}
@@ -95,9 +96,33 @@ func (w *response) flush() error {
 		w.started = true
 		w.w.Header().Set("Content-Type", "application/json")
 		w.w.WriteHeader(http.StatusOK)
+		_, err := w.out.Write(w.buf)
+		w.buf = w.buf[:0]
+		return gone(err)
 	}
-	_, err := w.out.Write(w.buf)
-	w.buf = w.buf[:0]
+	if w.sender == nil {
+		w.sender = newSender(w.out)
+	}
+	var err error
+	w.buf, err = w.sender.swap(w.buf)
+	return err
+}
+
+// end waits until all that was flushed is sent, and says if it was not. It may
+// be called again.
+func (w *response) end() (err error) {
+	if w.sender != nil {
+		err = w.sender.end()
+		w.sender = nil
+	}
+	if w.buf != nil {
+		keepPiece(w.buf)
+		w.buf = nil
+	}
+	return err
+}
+
+func gone(err error) error {
 	if err != nil {
 		return errClientGone
 	}
@@ -155,7 +180,7 @@ func (w *response) fail(f *failure) {
 	w.w.Header().Set("Content-Type", "application/json")
 	w.w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.w.WriteHeader(f.status)
-	_ = w.flush() // the client may have gone
+	_, _ = w.out.Write(w.buf) // the client may have gone
 }
 
 // list sends a list of n elements that item appends one by one.

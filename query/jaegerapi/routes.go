@@ -114,6 +114,7 @@ func (a *api) routes() []route {
 func (a *api) handle(route route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		resp := newResponse(w, r)
+		defer func() { _ = resp.end() }() // a panic's turn too
 		if r.Method != route.method && (r.Method != http.MethodHead || route.method != http.MethodGet) {
 			allow := route.method
 			if allow == http.MethodGet {
@@ -123,7 +124,11 @@ func (a *api) handle(route route) http.HandlerFunc {
 			resp.fail(&failure{http.StatusMethodNotAllowed, "this route takes " + allow + " only", nil})
 			return
 		}
-		if err := route.handle(resp, r); err != nil {
+		err := route.handle(resp, r)
+		if sent := resp.end(); err == nil {
+			err = sent
+		}
+		if err != nil {
 			f := asFailure(err)
 			a.logFailure(r, f)
 			if !resp.started {
