@@ -61,14 +61,8 @@ func (f *outliner) ofPage(r *segmentReader, p *pageReader, spans []spandrel.Span
 
 // fixed fills in all but tags.
 func (f *outliner) fixed(p *pageReader, spans []spandrel.Span, a int) error {
-	for _, load := range []func() error{p.loadIDs, p.loadStarts, p.loadDurations} {
-		if err := load(); err != nil {
-			return err
-		}
-	}
-	for i := range spans {
-		s := &spans[i]
-		s.ID, s.ParentID, s.Start, s.Duration = p.ids[a+i], p.parents[a+i], p.starts[a+i], p.durations[a+i]
+	if err := p.fillFixed(spans, a); err != nil {
+		return err
 	}
 	for number := range colShape {
 		if number == colResource || number == colRest && !f.o.Rare {
@@ -281,7 +275,7 @@ func (r *segmentReader) spansWith(id spandrel.TraceID, first, n int, wanted map[
 			return err
 		}
 		for i := range n {
-			if _, ok := wanted[p.ids[first%pageRows+i]]; !ok {
+			if _, ok := wanted[p.id(first%pageRows+i)]; !ok {
 				continue
 			}
 			if spans, err = r.spans(spans, id, first+i, 1); err != nil {

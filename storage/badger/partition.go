@@ -319,9 +319,13 @@ func readNames(txn *badger.Txn) ([]string, error) {
 		return nil, err
 	}
 	d := decoder{b: b}
-	names := d.dictionary(-1)
+	dict := d.dictionary(-1)
 	if d.bad {
 		return nil, errors.New("malformed names")
+	}
+	names := make([]string, dict.len())
+	for i := range names {
+		names[i] = dict.at(i)
 	}
 	return names, nil
 }

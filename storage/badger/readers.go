@@ -12,8 +12,12 @@ import (
 	"github.com/spandrel/spandrel"
 )
 
-// maxOpenReaders bounds the segments that readers keep open.
-const maxOpenReaders = 16
+// maxOpenReaders bounds the segments that readers keep open, maxOpenBytes what
+// has been read of them when one more is opened.
+const (
+	maxOpenReaders = 16
+	maxOpenBytes   = 4 << 20
+)
 
 // readers keeps the segments open that one call has used, since traces of one
 // time lie in few of them. The zero value is ready to use, and keeps what it
@@ -42,12 +46,20 @@ func (rs *readers) open(p *partition, txn *badger.Txn, segment uint32) (*segment
 	if err != nil {
 		return nil, err
 	}
-	if rs.kept == nil || len(rs.kept) >= maxOpenReaders {
+	if rs.kept == nil || rs.full() {
 		rs.forget()
 		rs.kept = make(map[segmentAt]*segmentReader)
 	}
 	rs.kept[at] = r
 	return r, nil
+}
+
+func (rs *readers) full() bool {
+	bytes := int64(0)
+	for _, r := range rs.kept {
+		bytes += r.size.Load()
+	}
+	return len(rs.kept) >= maxOpenReaders || bytes >= maxOpenBytes
 }
 
 // forget ends the use of all segments.
@@ -58,7 +70,7 @@ func (rs *readers) forget() {
 
 const (
 	// cacheBytes bounds what is kept of segments that nobody reads.
-	cacheBytes = 16 << 20
+	cacheBytes = 24 << 20
 	// cacheTime is for how long it is kept when nobody asks anything.
 	cacheTime = time.Minute
 )

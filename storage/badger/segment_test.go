@@ -93,6 +93,25 @@ func TestSegmentRoundTrip(t *testing.T) {
 	}
 }
 
+// TestColumnsOfEveryWidthRoundTrip has places of one byte, two and four.
+func TestColumnsOfEveryWidthRoundTrip(t *testing.T) {
+	for _, n := range []int{1, 256, 257, 65_536, 65_537} {
+		spans := []spandrel.Span{{TraceID: spandrel.TraceID{Low: 1}, ID: 1}, {TraceID: spandrel.TraceID{Low: 1}, ID: 2, Start: 1}}
+		for i := range n {
+			tag := spandrel.Tag{Key: "k", Value: spandrel.StringValue(fmt.Sprint(i))}
+			spans[0].Tags, spans[1].Tags = append(spans[0].Tags, tag), append(spans[1].Tags, tag)
+		}
+		seg, want := buildSegment(t, spans)
+		got, err := readSegment(seg)
+		if err != nil {
+			t.Fatalf("%d values: %v", n, err)
+		}
+		if diff := gocmp.Diff(got, want, spanCompare); diff != "" {
+			t.Fatalf("%d values: got (-), want (+):\n%.2000s", n, diff)
+		}
+	}
+}
+
 func TestSegmentNoticesEveryFlippedBit(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	spans := make([]spandrel.Span, 60)

@@ -27,8 +27,8 @@ type segmentData struct {
 	foot *footer
 	size atomic.Int64 // about the memory it takes
 
-	mu    sync.Mutex       // held by the reader that has the segment lent; guards all below
-	dicts map[int][]string // shared dictionaries, by column
+	mu    sync.Mutex    // held by the reader that has the segment lent; guards all below
+	dicts map[int]texts // shared dictionaries, by column
 	read  map[int]*pageData
 	table *traceTable
 
@@ -39,7 +39,7 @@ type segmentData struct {
 }
 
 func openSegment(get func(use func(seg []byte) error) error) (*segmentReader, error) {
-	d := &segmentData{dicts: make(map[int][]string), read: make(map[int]*pageData)}
+	d := &segmentData{dicts: make(map[int]texts), read: make(map[int]*pageData)}
 	err := get(func(seg []byte) (err error) {
 		d.foot, err = parseFooter(seg)
 		return err
@@ -100,7 +100,7 @@ func (r *segmentReader) bytes(ref pageRef, page int, what string) (b []byte, err
 	})
 	switch {
 	case err == nil:
-		r.size.Add(2 * int64(len(b))) // as it is or decoded
+		r.size.Add(int64(len(b)))
 		return b, nil
 	case page >= 0:
 		what = fmt.Sprintf("page %d, %s", page, what)
@@ -153,52 +153,15 @@ type pageReader struct {
 // pageData holds what has been read of a page.
 type pageData struct {
 	number, n int
-	ids       []spandrel.SpanID
-	parents   []spandrel.SpanID
+	ids       []byte // 8 bytes each, big-endian
+	parents   []byte // as they are stored: few of them are asked for
 	starts    []int64
 	durations []int64
-	events    []int64          // times of the page's events, from the starts of their spans
+	events    []byte           // times of the page's events from the starts of their spans, as stored
+	eventUnit int64            // of events
 	columns   []*pageColumn    // by number, nil = not read yet
 	shapes    map[uint32][]int // columns of a shape's tags, by its id in the page
 }
-
-// pageColumn is a column's values in a page.
-type pageColumn struct {
-	dict []string
-	// One of these has the values' places in dict; none = all are 0.
-	narrow []byte
-	ids    []uint32
-}
-
-func (c *pageColumn) id(i int) uint32 {
-	switch {
-	case c.narrow != nil:
-		return uint32(c.narrow[i])
-	case c.ids != nil:
-		return c.ids[i]
-	}
-	return 0
-}
-
-// count adds up how often the first n values have each place in dict.
-func (c *pageColumn) count(n int) []int {
-	uses := make([]int, len(c.dict))
-	switch {
-	case c.narrow != nil:
-		for _, id := range c.narrow[:n] {
-			uses[id]++
-		}
-	case c.ids != nil:
-		for _, id := range c.ids[:n] {
-			uses[id]++
-		}
-	default:
-		uses[0] = n
-	}
-	return uses
-}
-
-func (c *pageColumn) value(i int) string { return c.dict[c.id(i)] }
 
 // maxOpenPages bounds the pages of a segment that are kept.
 const maxOpenPages = 32
@@ -260,83 +223,35 @@ func (p *pageReader) column(number int) (*pageColumn, error) {
 		if err != nil {
 			return nil, err
 		}
-		var ok bool
+		decode := c.decodeShared
 		if about.mode == modePaged {
-			c.dict, c.ids, ok = decodePaged(b, n, number)
-		} else {
-			ok = c.decodeShared(b, n)
+			decode = func(b []byte, n int) bool { return c.decodePaged(b, n, number) }
 		}
-		if !ok {
+		if !decode(b, n) {
 			return nil, p.corrupt(about.key)
 		}
+		p.seg.size.Add(int64(4*c.dict.len() + n))
 	}
 	p.columns[number] = c
 	return c, nil
 }
 
-func (r *segmentReader) dictionary(number int) ([]string, error) {
+func (r *segmentReader) dictionary(number int) (texts, error) {
 	if dict, ok := r.dicts[number]; ok {
 		return dict, nil
 	}
 	b, err := r.bytes(r.foot.columns[number].dict, -1, "dictionary")
 	if err != nil {
-		return nil, err
+		return texts{}, err
 	}
 	d := decoder{b: b}
 	dict := d.dictionary(number)
-	if d.bad || len(d.b) > 0 || len(dict) == 0 || r.foot.columns[number].mode == modeConstant && len(dict) != 1 {
-		return nil, corruption("dictionary", errRow)
+	if d.bad || len(d.b) > 0 || dict.len() == 0 || r.foot.columns[number].mode == modeConstant && dict.len() != 1 {
+		return texts{}, corruption("dictionary", errRow)
 	}
+	r.size.Add(int64(4 * dict.len()))
 	r.dicts[number] = dict
 	return dict, nil
-}
-
-func (d *decoder) dictionary(column int) []string {
-	n := d.count(1)
-	lengths := make([]uint64, n)
-	for i := range lengths {
-		lengths[i] = d.uvarint()
-	}
-	dict := make([]string, n)
-	for i := range dict {
-		dict[i] = alias(d.bytes(lengths[i]))
-		d.bad = d.bad || column == colFacts && len(dict[i]) != 3
-	}
-	return dict
-}
-
-// decodeShared reads n places in a shared dictionary; b becomes the column's.
-func (c *pageColumn) decodeShared(b []byte, n int) bool {
-	if len(c.dict) <= 256 {
-		c.narrow = b
-		return len(b) == n && (len(c.dict) == 256 || int(slices.Max(b)) < len(c.dict))
-	}
-	if len(b) != 2*n {
-		return false
-	}
-	c.ids = make([]uint32, n)
-	for i := range c.ids {
-		c.ids[i] = uint32(binary.LittleEndian.Uint16(b[2*i:]))
-	}
-	return int(slices.Max(c.ids)) < len(c.dict)
-}
-
-func decodePaged(b []byte, n, column int) ([]string, []uint32, bool) {
-	d := decoder{b: b}
-	dict := d.dictionary(column)
-	ids := make([]uint32, n)
-	next := uint64(0)
-	for i := range ids {
-		back := d.uvarint()
-		if back > next {
-			return nil, nil, false
-		}
-		ids[i] = uint32(next - back)
-		if back == 0 {
-			next++
-		}
-	}
-	return dict, ids, !d.bad && len(d.b) == 0 && next == uint64(len(dict))
 }
 
 // loadStarts reads the starts of the page's rows.
@@ -398,15 +313,28 @@ func (p *pageReader) loadEvents() error {
 	if len(b) > 0 {
 		unit = int64(d.uvarint())
 	}
-	times := make([]int64, 0, len(b)/2)
+	times := d.b
 	for len(d.b) > 0 {
-		times = append(times, d.varint()*unit)
+		d.varint()
 	}
 	if d.bad {
 		return p.corrupt("event times")
 	}
-	p.events = times
+	if p.events, p.eventUnit = times, unit; times == nil {
+		p.events = []byte{}
+	}
 	return nil
+}
+
+// eventsFrom reads the times of events from the n-th on.
+func (p *pageReader) eventsFrom(n int) decoder {
+	at := 0
+	for ; n > 0 && at < len(p.events); at++ {
+		if p.events[at] < 0x80 { // a varint's last byte
+			n--
+		}
+	}
+	return decoder{b: p.events[at:]}
 }
 
 // loadIDs reads the ids of the page's spans and of their parents.
@@ -414,29 +342,23 @@ func (p *pageReader) loadIDs() error {
 	if p.ids != nil {
 		return nil
 	}
-	b, err := p.bytes(p.seg.foot.ids[p.number], "ids")
+	ids, err := p.bytes(p.seg.foot.ids[p.number], "ids")
 	if err != nil {
 		return err
 	}
-	if len(b) != 8*p.n {
+	if len(ids) != 8*p.n {
 		return p.corrupt("ids")
 	}
-	ids := make([]spandrel.SpanID, p.n)
-	for i := range ids {
-		ids[i] = spandrel.SpanID(binary.BigEndian.Uint64(b[8*i:]))
-	}
-	if b, err = p.bytes(p.seg.foot.parents[p.number], "parents"); err != nil {
+	parents, err := p.bytes(p.seg.foot.parents[p.number], "parents")
+	if err != nil {
 		return err
 	}
-	d := decoder{b: b}
-	parents := make([]spandrel.SpanID, p.n)
-	for i := range parents {
+	d := decoder{b: parents}
+	for i := range p.n {
 		switch code := int(d.uint8()); {
 		case code == 1:
-			parents[i] = spandrel.SpanID(d.uint64())
-		case code > 1 && code-1 <= i:
-			parents[i] = ids[i-(code-1)]
-		case code != 0:
+			d.uint64()
+		case code > i+1:
 			return p.corrupt("parents")
 		}
 	}
@@ -447,13 +369,53 @@ func (p *pageReader) loadIDs() error {
 	return nil
 }
 
+func (p *pageReader) id(i int) spandrel.SpanID {
+	return spandrel.SpanID(binary.BigEndian.Uint64(p.ids[8*i:]))
+}
+
+// fillIDs gives spans the ids of the page's rows a, a+1, … and their parents':
+// a code is 0 for none, 1 before an id, or one more than how many rows above.
+func (p *pageReader) fillIDs(spans []spandrel.Span, a int) {
+	d := decoder{b: p.parents}
+	for range a {
+		if d.uint8() == 1 {
+			d.uint64()
+		}
+	}
+	for i := range spans {
+		s := &spans[i]
+		s.ID = p.id(a + i)
+		switch code := int(d.uint8()); code {
+		case 0:
+		case 1:
+			s.ParentID = spandrel.SpanID(d.uint64())
+		default:
+			s.ParentID = p.id(a + i - (code - 1))
+		}
+	}
+}
+
+// fillFixed gives spans what each row has: ids and times.
+func (p *pageReader) fillFixed(spans []spandrel.Span, a int) error {
+	for _, load := range []func() error{p.loadIDs, p.loadStarts, p.loadDurations} {
+		if err := load(); err != nil {
+			return err
+		}
+	}
+	p.fillIDs(spans, a)
+	for i := range spans {
+		spans[i].Start, spans[i].Duration = p.starts[a+i], p.durations[a+i]
+	}
+	return nil
+}
+
 // shape lists the columns of the tags of the rows that have a shape, by its
 // id in the page.
 func (p *pageReader) shape(column *pageColumn, id uint32) ([]int, error) {
 	if columns, ok := p.shapes[id]; ok {
 		return columns, nil
 	}
-	d := decoder{b: []byte(column.dict[id])}
+	d := decoder{b: []byte(column.dict.at(int(id)))}
 	var columns []int
 	for len(d.b) > 0 {
 		at := d.size() + fixedColumns

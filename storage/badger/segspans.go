@@ -6,18 +6,8 @@ import (
 
 // fill makes spans of the page's rows a, a+1, ….
 func (p *pageReader) fill(spans []spandrel.Span, a int) error {
-	if err := p.loadIDs(); err != nil {
+	if err := p.fillFixed(spans, a); err != nil {
 		return err
-	}
-	if err := p.loadStarts(); err != nil {
-		return err
-	}
-	if err := p.loadDurations(); err != nil {
-		return err
-	}
-	for i := range spans {
-		s := &spans[i]
-		s.ID, s.ParentID, s.Start, s.Duration = p.ids[a+i], p.parents[a+i], p.starts[a+i], p.durations[a+i]
 	}
 	for number := range colShape {
 		if err := p.fillColumn(spans, a, number); err != nil {
@@ -43,18 +33,18 @@ func (p *pageReader) fillEventTimes(spans []spandrel.Span, a int) error {
 	at := 0
 	for id, n := range rest.count(a) {
 		if n > 0 {
-			at += n * eventsIn(rest.dict[id])
+			at += n * eventsIn(rest.dict.at(id))
 		}
 	}
+	times := p.eventsFrom(at)
 	for i := range spans {
 		s := &spans[i]
-		if at+len(s.Events) > len(p.events) {
-			return p.corrupt("event times")
-		}
 		for k := range s.Events {
-			s.Events[k].Time = s.Start + p.events[at+k]
+			s.Events[k].Time = s.Start + times.varint()*p.eventUnit
 		}
-		at += len(s.Events)
+	}
+	if times.bad {
+		return p.corrupt("event times")
 	}
 	return nil
 }

@@ -359,10 +359,10 @@ func (m *matcher) sharedValues(number, t int) ([]certainty, error) {
 
 // values tells of each value in a dictionary of the column whether it has a
 // term; nil = none has.
-func (m *matcher) values(dict []string, number, t int) []certainty {
-	values, any := make([]certainty, len(dict)), not
-	for i, v := range dict {
-		values[i] = hasTerm(number, &m.reader.foot.columns[number], v, m.terms[t])
+func (m *matcher) values(dict texts, number, t int) []certainty {
+	values, any := make([]certainty, dict.len()), not
+	for i := range values {
+		values[i] = hasTerm(number, &m.reader.foot.columns[number], dict.at(i), m.terms[t])
 		any |= values[i]
 	}
 	if any == not {
@@ -408,7 +408,7 @@ func markTags(hit []certainty, p *pageReader, c *pageColumn, number int, values 
 	if err != nil {
 		return err
 	}
-	uses := make([]int, len(shapes.dict)) // of the column in each shape
+	uses := make([]int, shapes.dict.len()) // of the column in each shape
 	for id := range uses {
 		columns, err := p.shape(shapes, uint32(id))
 		if err != nil {

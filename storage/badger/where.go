@@ -82,7 +82,7 @@ func (w *whereMatcher) page(number int) ([]certainty, error) {
 			return nil, err
 		}
 		for i := range hit {
-			if p.ids[i] == id {
+			if p.id(i) == id {
 				hit[i] = perhaps
 			}
 		}
@@ -115,8 +115,9 @@ func (w *whereMatcher) values(about *column, c *pageColumn, number int) []certai
 	if values, ok := w.shared[number]; ok {
 		return values
 	}
-	values := make([]certainty, len(c.dict))
-	for i, v := range c.dict {
+	values := make([]certainty, c.dict.len())
+	for i := range values {
+		v := c.dict.at(i)
 		if number == colRest && !mayHoldKey(v, w.key) {
 			continue
 		}
