@@ -64,7 +64,7 @@ const flushSize = 128 << 10
 
 // response collects an answer in buf and sends it in pieces, so that no answer
 // is ever whole in memory. Until the first piece went out, it can still become
-// an error. It must be ended.
+// an error. What sends more than a failure must end it.
 //
 //	{"data":…,"total":0,"limit":0,"offset":0,"errors":null}
 type response struct {
@@ -111,9 +111,9 @@ func (w *response) flush() error {
 // end waits until all that was flushed is sent, and says if it was not. It may
 // be called again.
 func (w *response) end() (err error) {
-	if w.sender != nil {
-		err = w.sender.end()
+	if s := w.sender; s != nil {
 		w.sender = nil
+		err = s.end()
 	}
 	if w.buf != nil {
 		keepPiece(w.buf)
@@ -122,6 +122,7 @@ func (w *response) end() (err error) {
 	return err
 }
 
+// gone is how a failure to send is told to others.
 func gone(err error) error {
 	if err != nil {
 		return errClientGone

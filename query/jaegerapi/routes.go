@@ -114,7 +114,7 @@ func (a *api) routes() []route {
 func (a *api) handle(route route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		resp := newResponse(w, r)
-		defer func() { _ = resp.end() }() // a panic's turn too
+		defer func() { _ = resp.end() }() // after a panic too
 		if r.Method != route.method && (r.Method != http.MethodHead || route.method != http.MethodGet) {
 			allow := route.method
 			if allow == http.MethodGet {

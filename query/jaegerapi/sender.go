@@ -1,7 +1,9 @@
 package jaegerapi
 
 import (
+	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 )
 
@@ -15,28 +17,46 @@ type sender struct {
 type sent struct {
 	piece []byte
 	err   error
+	fault string // of a panic
 }
 
 func newSender(out io.Writer) *sender {
 	s := &sender{make(chan []byte, 1), make(chan sent, 1)}
 	s.sent <- sent{piece: newPiece()}
 	go func() {
-		var err error
-		for piece := range s.full {
-			if err == nil {
-				_, err = out.Write(piece)
+		var last sent
+		for last.piece = range s.full {
+			if last.err == nil && last.fault == "" {
+				last.send(out)
 			}
-			s.sent <- sent{piece, err}
+			s.sent <- last
 		}
 	}()
 	return s
+}
+
+func (s *sent) send(out io.Writer) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.fault = fmt.Sprintf("%v\n%s", fault, debug.Stack())
+		}
+	}()
+	_, s.err = out.Write(s.piece)
+}
+
+// result is what those who make the answer are told; a panic is theirs.
+func (s *sent) result() error {
+	if s.fault != "" {
+		panic(s.fault)
+	}
+	return gone(s.err)
 }
 
 // swap takes a piece to send and gives one to fill, when the one before is sent.
 func (s *sender) swap(piece []byte) ([]byte, error) {
 	before := <-s.sent
 	s.full <- piece
-	return before.piece[:0], gone(before.err)
+	return before.piece[:0], before.result()
 }
 
 // end waits for the last piece.
@@ -44,7 +64,7 @@ func (s *sender) end() error {
 	close(s.full)
 	last := <-s.sent
 	keepPiece(last.piece)
-	return gone(last.err)
+	return last.result()
 }
 
 // pieces are used again: an answer of some megabytes would leave as much as half
@@ -61,7 +81,7 @@ func newPiece() []byte {
 
 // keepPiece takes a piece back, unless a large span has made it much larger.
 func keepPiece(piece []byte) {
-	if cap(piece) <= 2*flushSize {
+	if cap(piece) >= flushSize && cap(piece) <= 2*flushSize {
 		piece = piece[:0]
 		pieces.Put(&piece)
 	}

@@ -2,6 +2,7 @@ package jaegerapi
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +43,21 @@ func TestSenderSendsPiecesInOrder(t *testing.T) {
 	if len(out.got) != 500 {
 		t.Errorf("%d pieces were sent of 500", len(out.got))
 	}
+}
+
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("fault") }
+
+func TestPanicOfSendingIsTheHandlers(t *testing.T) {
+	s := newSender(panicking{})
+	_, _ = s.swap([]byte("a"))
+	defer func() {
+		if fault, _ := recover().(string); !strings.HasPrefix(fault, "fault\n") {
+			t.Errorf("recovered %q", fault)
+		}
+	}()
+	_ = s.end()
 }
 
 func TestSenderTellsThatTheClientIsGone(t *testing.T) {
