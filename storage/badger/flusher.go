@@ -76,7 +76,7 @@ func (s *Store) maintain() {
 	s.seal()
 	s.retain()
 	s.keepBallast()
-	s.forgetQuestions()
+	s.giveBack()
 	s.verifyNext()
 	s.measure()
 }

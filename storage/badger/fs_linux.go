@@ -96,26 +96,44 @@ func forget(b []byte) {
 
 // readAhead advises the kernel whether to read more of a file than is touched,
 // where this process has it mapped. The mapping is looked for each time, since
-// Badger maps a full file anew, and by the last two names of the path, since
-// symbolic links may lead there.
+// Badger maps a full file anew.
 func readAhead(path string, wanted bool) {
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		return // without the advice all is as right, and more is written
-	}
-	advice := uintptr(unix.MADV_RANDOM)
+	advice := unix.MADV_RANDOM
 	if wanted {
 		advice = unix.MADV_NORMAL
 	}
 	dir, name := filepath.Split(path)
-	suffix := []byte("/" + filepath.Base(dir) + "/" + name + "\n")
+	end := []byte("/" + filepath.Base(dir) + "/" + name + "\n")
+	advise(func(line []byte) bool { return bytes.HasSuffix(line, end) }, advice)
+}
+
+// forgetFiles takes the shared mappings of all files below a directory out of
+// the process's memory, as forget does.
+func forgetFiles(dir string) {
+	part := []byte("/" + filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir) + "/")
+	shared := func(line []byte) bool {
+		_, rights, _ := bytes.Cut(line, []byte(" "))
+		return len(rights) > 3 && rights[3] == 's'
+	}
+	advise(func(line []byte) bool { return bytes.Contains(line, part) && shared(line) }, unix.MADV_DONTNEED)
+}
+
+// advise gives the kernel advice on those of this process's mappings whose line
+// in /proc/self/maps is wanted: from-to, four letters of which the last is s for
+// shared, offset, device, inode, path. Paths are matched by their last names,
+// since symbolic links may lead there. Without the advice all is as right.
+func advise(wanted func(line []byte) bool, advice int) {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return
+	}
 	for line := range bytes.Lines(maps) {
-		if !bytes.HasSuffix(line, suffix) {
+		var from, to uintptr
+		if !wanted(line) {
 			continue
 		}
-		var from, to uintptr
 		if n, _ := fmt.Sscanf(string(line), "%x-%x", &from, &to); n == 2 {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, advice)
+			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, uintptr(advice))
 		}
 	}
 }

@@ -2,10 +2,8 @@ package badger
 
 import (
 	"maps"
-	"runtime/debug"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -68,24 +66,18 @@ func (rs *readers) forget() {
 	rs.kept = nil
 }
 
-const (
-	// cacheBytes bounds what is kept of segments that nobody reads.
-	cacheBytes = 24 << 20
-	// cacheTime is for how long it is kept when nobody asks anything.
-	cacheTime = time.Minute
-)
+// cacheBytes bounds what is kept of segments that nobody reads.
+const cacheBytes = 24 << 20
 
 // segmentCache keeps what calls have read and decoded of segments for those
 // that come after them: a search for the traces that it has found, and people
 // for what they look at next. Its zero value is ready to use; a nil one keeps
 // nothing.
 type segmentCache struct {
-	mu     sync.Mutex // guards all below
-	kept   map[segmentAt]*segmentData
-	bytes  int64         // that kept counts for
-	uses   uint64        // how often a segment was closed
-	before uint64        // uses when expire noticed the last ones
-	since  time.Duration // when that was
+	mu    sync.Mutex // guards all below
+	kept  map[segmentAt]*segmentData
+	bytes int64  // that kept counts for
+	uses  uint64 // how often segments were closed
 }
 
 // open gives a reader of a segment.
@@ -151,37 +143,18 @@ func (c *segmentCache) dropOldest() {
 	delete(c.kept, oldest)
 }
 
-// expire drops all if nothing was used for some time, and tells so.
-func (c *segmentCache) expire(now time.Duration) (expired bool) {
+// drop keeps nothing of what nobody reads.
+func (c *segmentCache) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.uses != c.before:
-		c.before, c.since = c.uses, now
-	case len(c.kept) > 0 && now-c.since >= cacheTime:
-		c.kept, c.bytes = nil, 0
-		return true
-	}
-	return false
+	c.kept, c.bytes = nil, 0
 }
 
-// forgetQuestions gives back the memory that questions have left behind once
-// there are none for some time: what was read, and the filters in Badger's
-// mappings. It runs on the flusher goroutine.
-func (s *Store) forgetQuestions() {
-	if !s.segments.expire(s.o.elapsed()) {
-		return
-	}
-	for _, p := range s.partitions() {
-		p.items.Range(func(_, item any) bool {
-			_ = item.(*badger.Item).Value(func(seg []byte) error {
-				forgetSegment(seg)
-				return nil
-			})
-			return true
-		})
-	}
-	debug.FreeOSMemory() // else it stays ours for long when nothing else happens
+// useCount is how often segments were closed.
+func (c *segmentCache) useCount() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.uses
 }
 
 // spans appends the spans that refs name. Those that cannot be read are

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/spandrel/spandrel"
 	"github.com/spandrel/spandrel/storage/memory"
@@ -51,30 +50,6 @@ func TestSegmentCacheIsBounded(t *testing.T) {
 	}
 }
 
-func TestSegmentCacheEndsWhenNobodyAsks(t *testing.T) {
-	seg, _ := buildSegment(t, someSpans(rand.New(rand.NewPCG(73, 74)), 10))
-	var c segmentCache
-	ask := func() {
-		r, err := c.open(segmentAt{}, lend(seg))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.close([]*segmentReader{r})
-	}
-	ask()
-	c.expire(time.Hour)
-	c.expire(time.Hour + cacheTime - 1)
-	ask()
-	c.expire(time.Hour + cacheTime)
-	if c.bytes == 0 || len(c.kept) != 1 {
-		t.Errorf("%d bytes of %d segments are kept right after a question", c.bytes, len(c.kept))
-	}
-	c.expire(time.Hour + 2*cacheTime)
-	if c.bytes != 0 || len(c.kept) != 0 {
-		t.Errorf("%d bytes of %d segments are kept", c.bytes, len(c.kept))
-	}
-}
-
 // TestManyAskAtOnce has questions share what they read of the same pages while
 // spans are flushed and partitions sealed.
 func TestManyAskAtOnce(t *testing.T) {
@@ -108,10 +83,9 @@ func TestManyAskAtOnce(t *testing.T) {
 		})
 	})
 	s.onFlusher(func() {
-		s.segments.since -= cacheTime
-		s.forgetQuestions() // which notices the last ones
-		s.segments.since -= cacheTime
-		s.forgetQuestions()
+		s.giveBack() // which notices the last ones
+		s.rest.since -= restTime
+		s.giveBack()
 	})
 	if len(s.segments.kept) > 0 {
 		t.Errorf("%d segments are kept after the last question", len(s.segments.kept))

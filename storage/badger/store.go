@@ -54,6 +54,7 @@ type Store struct {
 	removing  atomic.Int32   // how many
 
 	segments  segmentCache
+	rest      rest // the flusher goroutine's
 	closeOnce sync.Once
 	closeErr  error
 }
