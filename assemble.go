@@ -12,7 +12,7 @@ import (
 // that the same spans give the same answer in whatever order they came. What is
 // not merged points into the chunks, which are not changed.
 func Assemble(chunks ...[]Span) []*Span {
-	spans := pointers(chunks)
+	spans := Pointers(chunks...)
 	order := byID(spans)
 	done := make([]*Span, 0, len(spans))
 	for at := 0; at < len(order); {
@@ -36,8 +36,8 @@ func Assemble(chunks ...[]Span) []*Span {
 	return done
 }
 
-// pointers lists the spans of all chunks.
-func pointers(chunks [][]Span) []*Span {
+// Pointers lists the spans of all chunks.
+func Pointers(chunks ...[]Span) []*Span {
 	n := 0
 	for _, chunk := range chunks {
 		n += len(chunk)

@@ -147,7 +147,7 @@ func TestParents(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			spans := parseSpans(t, tt.spans)
 			var got []string
-			for _, p := range Parents(pointers([][]Span{spans})) {
+			for _, p := range Parents(Pointers(spans)) {
 				if p < 0 {
 					got = append(got, "-")
 				} else {

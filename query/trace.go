@@ -24,23 +24,14 @@ type Span struct {
 
 // AsStored makes a trace of its spans, at least one, without any work on them:
 // ids may repeat and no Parent is known.
-func AsStored(chunks ...[]spandrel.Span) *Trace {
-	n := 0
-	for _, chunk := range chunks {
-		n += len(chunk)
-	}
-	t := &Trace{Spans: make([]Span, 0, n)}
-	for _, chunk := range chunks {
-		for i := range chunk {
-			t.add(&chunk[i])
-		}
+func AsStored(chunks ...[]spandrel.Span) *Trace { return newTrace(spandrel.Pointers(chunks...)) }
+
+func newTrace(spans []*spandrel.Span) *Trace {
+	t := &Trace{ID: spans[0].TraceID, Spans: make([]Span, len(spans))}
+	for i, s := range spans {
+		t.Spans[i] = Span{Span: s, Parent: -1, ViewID: s.ID, ViewParentID: s.ParentID}
 	}
 	return t
-}
-
-func (t *Trace) add(s *spandrel.Span) {
-	t.ID = s.TraceID
-	t.Spans = append(t.Spans, Span{Span: s, Parent: -1, ViewID: s.ID, ViewParentID: s.ParentID})
 }
 
 // Assemble makes a trace of all its spans, at least one, which it shares: it
@@ -53,10 +44,7 @@ func (t *Trace) add(s *spandrel.Span) {
 // from what they are, which more spans of the trace do not change.
 func Assemble(chunks ...[]spandrel.Span) *Trace {
 	spans := spandrel.Assemble(chunks...)
-	t := &Trace{Spans: make([]Span, 0, len(spans))}
-	for _, s := range spans {
-		t.add(s)
-	}
+	t := newTrace(spans)
 	t.assignIDs()
 	for i, parent := range spandrel.Parents(spans) {
 		s := &t.Spans[i]

@@ -16,7 +16,7 @@ const gcPercent = 80
 // limitMemory tells the garbage collector how much memory there is: what was
 // asked for, else GOMEMLIMIT (which the runtime has taken up already), else
 // 90% of the container's limit. It gives the limit and where it comes from; 0
-// where there is none.
+// where there is none. It sets the gcPercent too.
 func limitMemory(asked byteSize) (limit int64, from string) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

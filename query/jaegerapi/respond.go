@@ -182,6 +182,7 @@ func (w *response) fail(f *failure) {
 	w.w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.w.WriteHeader(f.status)
 	_, _ = w.out.Write(w.buf) // the client may have gone
+	_ = w.end()
 }
 
 // list sends a list of n elements that item appends one by one.

@@ -87,8 +87,8 @@ func TestManyAskAtOnce(t *testing.T) {
 		s.rest.since -= restTime
 		s.giveBack()
 	})
-	if len(s.segments.kept) > 0 {
-		t.Errorf("%d segments are kept after the last question", len(s.segments.kept))
+	if len(s.segments.kept) > 0 || s.segments.bytes != 0 {
+		t.Errorf("%d segments, %d bytes are kept after the last question", len(s.segments.kept), s.segments.bytes)
 	}
 	compareReads(t, s, want)
 }

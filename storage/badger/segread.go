@@ -223,14 +223,16 @@ func (p *pageReader) column(number int) (*pageColumn, error) {
 		if err != nil {
 			return nil, err
 		}
-		decode := c.decodeShared
+		var ok bool
 		if about.mode == modePaged {
-			decode = func(b []byte, n int) bool { return c.decodePaged(b, n, number) }
+			ok = c.decodePaged(b, n, number)
+			p.seg.size.Add(int64(4*c.dict.len() + len(c.narrow) + len(c.wide) + 4*len(c.ids)))
+		} else {
+			ok = c.decodeShared(b, n)
 		}
-		if !decode(b, n) {
+		if !ok {
 			return nil, p.corrupt(about.key)
 		}
-		p.seg.size.Add(int64(4*c.dict.len() + n))
 	}
 	p.columns[number] = c
 	return c, nil
@@ -273,6 +275,7 @@ func (p *pageReader) loadStarts() error {
 	if d.bad || len(d.b) > 0 {
 		return p.corrupt("starts")
 	}
+	p.seg.size.Add(int64(8 * p.n))
 	p.starts = starts
 	return nil
 }
@@ -295,6 +298,7 @@ func (p *pageReader) loadDurations() error {
 	if d.bad || len(d.b) > 0 {
 		return p.corrupt("durations")
 	}
+	p.seg.size.Add(int64(8 * p.n))
 	p.durations = durations
 	return nil
 }
