@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +22,13 @@ func (s *Store) wakeFlusher() {
 	}
 }
 
-// flushLoop is the flusher goroutine, the only one that changes partitions.
+// flushLoop is the flusher goroutine, the only one that changes partitions. A
+// flush computes for as long as a hundred acknowledgements take, so it gives way
+// to them; should it fall behind, they wait for room.
 func (s *Store) flushLoop() {
 	defer close(s.flushed)
+	runtime.LockOSThread() // it ends with this goroutine
+	giveWay()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {

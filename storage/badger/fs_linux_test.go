@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"golang.org/x/sys/unix"
 )
 
 // TestReadAheadIsAdvised looks at the flags of the value log's mapping.
@@ -28,6 +31,50 @@ func TestReadAheadIsAdvised(t *testing.T) {
 			t.Errorf("read-ahead wanted: %v, flags %q", wanted, flags)
 		}
 	}
+}
+
+// TestFlusherGivesWay looks at the flusher's thread; no other may be like it once
+// the store is closed.
+func TestFlusherGivesWay(t *testing.T) {
+	s := openStore(t, t.TempDir(), Options{})
+	var nice int
+	done := make(chan error)
+	s.calls <- func() {
+		got, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+		nice = 20 - got // as the system call returns it
+		done <- err
+	}
+	if err := <-done; err != nil || nice != flusherNice {
+		t.Errorf("nice value %d, error %v", nice, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); nicer(t) > 0; time.Sleep(time.Millisecond) { // a thread ends after its goroutine
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("%d threads still give way", nicer(t))
+		}
+	}
+}
+
+// nicer counts the threads of this process that give way, but for the first:
+// Go cannot end it, and has no other use for it.
+func nicer(t *testing.T) (n int) {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		id, err := strconv.Atoi(task.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := unix.Getpriority(unix.PRIO_PROCESS, id); err == nil && 20-got == flusherNice && id != os.Getpid() {
+			n++
+		}
+	}
+	return n
 }
 
 // TestMappingsAreForgotten has a segment in memory that nobody reads any more.
