@@ -47,6 +47,7 @@ func run(ctx context.Context, c *config, stderr io.Writer) error {
 	s := &service{config: c, log: newLogger(c, stderr), registry: newRegistry(), failed: make(chan error, len(c.listeners()))}
 	s.health = newHealth(s.log)
 	s.log.Info("spandrel is starting", "version", version, "pid", os.Getpid())
+	addProcessor()
 	if limit, from := limitMemory(c.MemoryLimit); limit > 0 {
 		s.log.Info("memory limit", "bytes", limit, "from", from)
 	}

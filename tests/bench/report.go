@@ -85,6 +85,7 @@ func (e *ending) figures(n int) []figure {
 		{"RSS idle after the restart, MiB", mib(e.rss), float64(e.rss), false},
 		{"half of saturation, spans/s", fmt.Sprintf("%.0f", half), 0, false},
 		{"acknowledged there, p50 / p95 / p99 ms (ratio of p99)", percentiles(e.acks.latencies), p99, false},
+		{"a block of 4 KiB synced beside it, likewise", percentiles(e.disk4k), 0, false},
 		{"refused there", share(e.acks.refused, e.acks.tries), 0, false},
 		{"offered at full speed without retries, spans/s", fmt.Sprintf("%.0f", offered), 0, false},
 		{"spans refused there", share(e.burst.spans-e.burst.accepted, e.burst.spans), 0, false},

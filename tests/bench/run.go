@@ -46,8 +46,9 @@ type ending struct {
 	disk                         int64 // while nothing runs
 	rss                          int64 // after the restart
 	acks                         outcome
-	burst                        outcome // posted without retries right before the kill
-	lost, asked                  int     // spans that were acknowledged before the kill
+	disk4k                       []time.Duration // a block written and synced meanwhile
+	burst                        outcome         // posted without retries right before the kill
+	lost, asked                  int             // spans that were acknowledged before the kill
 	huge                         huge
 }
 
@@ -292,7 +293,11 @@ func (r *run) end() error {
 		log.Printf("%s: acknowledgements at %.0f spans/s, then a kill", sub.name, rate)
 		n := max(1000, int(rate*r.acksFor.Seconds()))
 		paced := newTraffic(r.seed+100, n, r.maxBatch, time.Now(), time.Minute).next(n)
-		o, err := undisturbed(sub.zipkin, paced.posts, load{conns: 32, rate: rate})
+		var o *outcome
+		e.disk4k, err = probed(r.work, func() (err error) {
+			o, err = undisturbed(sub.zipkin, paced.posts, load{conns: 32, rate: rate})
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,60 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// probePeriod is how often the disk is probed.
+const probePeriod = 10 * time.Millisecond
+
+// probed runs f and says how long the disk takes meanwhile to write a block over
+// another and sync it: a pause of the disk is not the server's.
+func probed(dir string, f func() error) (times []time.Duration, err error) {
+	file, err := os.Create(filepath.Join(dir, "probe"))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	block := make([]byte, 4096)
+	for range 2 { // the first makes the block
+		if err := writeAndSync(file, block); err != nil {
+			return nil, err
+		}
+	}
+	stop, failed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(probePeriod)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				failed <- nil
+				return
+			case <-tick.C:
+			}
+			began := time.Now()
+			if err := writeAndSync(file, block); err != nil {
+				failed <- err
+				return
+			}
+			times = append(times, time.Since(began))
+		}
+	}()
+	err = f()
+	close(stop)
+	return times, errors.Join(err, <-failed)
+}
+
+func writeAndSync(f *os.File, block []byte) error {
+	if _, err := f.WriteAt(block, 0); err != nil {
+		return err
+	}
+	return unix.Fdatasync(int(f.Fd()))
+}
