@@ -29,6 +29,9 @@ func (s *Store) flushLoop() {
 	defer close(s.flushed)
 	runtime.LockOSThread() // it ends with this goroutine
 	giveWay()
+	if s.open != nil {
+		s.findSeen(s.open) // before there are spans that would wait for it
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -131,9 +134,6 @@ func (s *Store) partitionForFlush(now time.Time) (*partition, error) {
 	if s.open != nil {
 		s.open.bytes = diskUsage(s.open.dir)
 		if s.open.bytes < s.o.Sizes.PartitionBytes && !s.isOld(s.open) {
-			if s.open.seen == nil {
-				s.findSeen(s.open)
-			}
 			return s.open, nil
 		}
 		s.retire()

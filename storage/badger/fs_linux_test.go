@@ -37,16 +37,12 @@ func TestReadAheadIsAdvised(t *testing.T) {
 // the store is closed.
 func TestFlusherGivesWay(t *testing.T) {
 	s := openStore(t, t.TempDir(), Options{})
-	var nice int
-	done := make(chan error)
-	s.calls <- func() {
+	s.onFlusher(func() {
 		got, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
-		nice = 20 - got // as the system call returns it
-		done <- err
-	}
-	if err := <-done; err != nil || nice != flusherNice {
-		t.Errorf("nice value %d, error %v", nice, err)
-	}
+		if nice := 20 - got; err != nil || nice != flusherNice { // as the system call returns it
+			t.Errorf("nice value %d, error %v", nice, err)
+		}
+	})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
