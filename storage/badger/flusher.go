@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ func (s *Store) flushLoop() {
 	giveWay()
 	if s.open != nil {
 		s.findSeen(s.open) // before there are spans that would wait for it
+		debug.FreeOSMemory()
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -107,6 +109,7 @@ func (s *Store) verifyNext() {
 // verify reads Badger's tables. Badger 4.9.6 panics where it means to return
 // the error: it asks a block that it has not got for its offset.
 func (p *partition) verify() (err error) {
+	defer forgetFiles(p.dir)
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("a table of Badger's has a damaged block: %v", fault)

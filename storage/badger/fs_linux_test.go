@@ -102,6 +102,33 @@ func TestMappingsAreForgotten(t *testing.T) {
 	}
 }
 
+// TestTablesAreForgottenAfterTheStart: all of them are read then.
+func TestTablesAreForgottenAfterTheStart(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, Options{})
+	write(t, s, someSpans(rand.New(rand.NewPCG(81, 82)), pageRows))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir, Options{})
+	s.onFlusher(func() {
+		table, err := s.open.newestFile(".sst")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if rss := mapping(t, table, "Rss:"); rss != "0 kB" {
+			t.Errorf("%q are in memory", rss)
+		}
+		if err := s.open.db.VerifyChecksum(); err != nil {
+			t.Error(err)
+		}
+		if rss := mapping(t, table, "Rss:"); rss == "0 kB" {
+			t.Error("nothing of a table that was read is in memory")
+		}
+	})
+}
+
 // mapping is what /proc/self/smaps says of the file's first mapping. rr among its
 // VmFlags says that reads are random.
 func mapping(t *testing.T, path, field string) string {
