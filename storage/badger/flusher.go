@@ -32,7 +32,7 @@ func (s *Store) flushLoop() {
 	giveWay()
 	if s.open != nil {
 		s.findSeen(s.open) // before there are spans that would wait for it
-		debug.FreeOSMemory()
+		debug.FreeOSMemory() // which reading all keys has taken
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

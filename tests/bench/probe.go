@@ -30,21 +30,23 @@ func probed(dir string, f func() error) (times []time.Duration, err error) {
 	}
 	stop, failed := make(chan struct{}), make(chan error, 1)
 	go func() {
-		tick := time.NewTicker(probePeriod)
-		defer tick.Stop()
-		for {
+		for due := time.Now(); ; {
 			select {
 			case <-stop:
 				failed <- nil
 				return
-			case <-tick.C:
+			case <-time.After(time.Until(due)):
 			}
 			began := time.Now()
 			if err := writeAndSync(file, block); err != nil {
 				failed <- err
 				return
 			}
-			times = append(times, time.Since(began))
+			done := time.Now()
+			times = append(times, done.Sub(began))
+			for due = due.Add(probePeriod); due.Before(done); due = due.Add(probePeriod) { // a pause has kept those waiting, too
+				times = append(times, done.Sub(due))
+			}
 		}
 	}()
 	err = f()
