@@ -31,7 +31,7 @@ func (s *Store) flushLoop() {
 	runtime.LockOSThread() // it ends with this goroutine
 	giveWay()
 	if s.open != nil {
-		s.findSeen(s.open) // before there are spans that would wait for it
+		s.findSeen(s.open)   // before there are spans that would wait for it
 		debug.FreeOSMemory() // which reading all keys has taken
 	}
 	tick := time.NewTicker(time.Second)
