@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -28,11 +26,10 @@ func (s *Store) wakeFlusher() {
 // to them; should it fall behind, they wait for room.
 func (s *Store) flushLoop() {
 	defer close(s.flushed)
-	runtime.LockOSThread() // it ends with this goroutine
 	giveWay()
 	if s.open != nil {
-		s.findSeen(s.open)   // before there are spans that would wait for it
-		debug.FreeOSMemory() // which reading all keys has taken
+		s.findSeen(s.open) // before there are spans that would wait for it
+		s.release()
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -102,6 +99,7 @@ func (s *Store) verifyNext() {
 		if err := p.verify(); err != nil {
 			s.corrupt(p.dir, err)
 		}
+		forgetFiles(p.dir)
 		return
 	}
 }
@@ -109,7 +107,6 @@ func (s *Store) verifyNext() {
 // verify reads Badger's tables. Badger 4.9.6 panics where it means to return
 // the error: it asks a block that it has not got for its offset.
 func (p *partition) verify() (err error) {
-	defer forgetFiles(p.dir)
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("a table of Badger's has a damaged block: %v", fault)

@@ -205,7 +205,6 @@ func (s *Store) findSeen(p *partition) {
 	err := p.verify()
 	if err == nil {
 		err = p.eachTrace(func(hash uint64) { seen.add(hash) })
-		forgetFiles(p.dir)
 	}
 	if p.seen = seen; err != nil {
 		s.corrupt(p.dir, err)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -142,9 +143,13 @@ func advise(wanted func(line []byte) bool, advice int) {
 // CPU that others want all of.
 const flusherNice = 10
 
-// giveWay lets other threads run before this one, which its goroutine must have
-// to itself. A nice value is a thread's own on Linux, and anyone may raise it.
-func giveWay() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, flusherNice) }
+// giveWay gives the goroutine a thread to itself, which ends with it, and lets
+// other threads run before it. A nice value is a thread's own on Linux, and anyone
+// may raise it.
+func giveWay() {
+	runtime.LockOSThread()
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, flusherNice)
+}
 
 // lockFile takes the lock that keeps other processes out.
 func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }

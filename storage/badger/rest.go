@@ -31,12 +31,16 @@ func (r *rest) due(now time.Duration, uses, applied uint64) bool {
 }
 
 // giveBack gives back the memory that questions and posts have left behind once
-// there are none for some time: what was read, what is mapped of Badger's files,
-// and the heap. It runs on the flusher goroutine.
+// there are none for some time. It runs on the flusher goroutine.
 func (s *Store) giveBack() {
-	if !s.rest.due(s.o.elapsed(), s.segments.useCount(), s.applied.Load()) {
-		return
+	if s.rest.due(s.o.elapsed(), s.segments.useCount(), s.applied.Load()) {
+		s.release()
 	}
+}
+
+// release gives back what was read, what is mapped of Badger's files, and the
+// heap.
+func (s *Store) release() {
 	s.segments.drop()
 	forgetFiles(s.partitionsDir())
 	debug.FreeOSMemory() // else it stays ours for long when nothing else happens

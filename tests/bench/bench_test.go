@@ -460,3 +460,20 @@ func TestHugeTraceIsOneTree(t *testing.T) {
 		t.Errorf("%d spans with %d roots, want about 5000 with 1", len(spans), roots)
 	}
 }
+
+func TestDiskIsProbedBesideWhatIsDone(t *testing.T) {
+	failure := errors.New("failed")
+	times, err := probed(t.TempDir(), func() error {
+		time.Sleep(20 * probePeriod)
+		return failure
+	})
+	if !errors.Is(err, failure) {
+		t.Errorf("got error %v", err)
+	}
+	if len(times) == 0 {
+		t.Error("the disk was not probed")
+	}
+	if _, err := probed(filepath.Join(t.TempDir(), "missing"), func() error { return nil }); err == nil {
+		t.Error("a directory that is not there can be probed")
+	}
+}

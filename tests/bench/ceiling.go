@@ -13,8 +13,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // The ceilings: what this machine gives to a server that does next to nothing
@@ -192,10 +190,7 @@ func writeCeiling(s *slice, work string) ceiling {
 			if block = append(block, s.posts[i].body...); len(block) < 1<<20 && i < len(s.posts)-1 {
 				continue
 			}
-			if _, err := f.Write(block); err != nil {
-				return err
-			}
-			if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			if err := writeAndSync(f, block); err != nil {
 				return err
 			}
 			block = block[:0]
@@ -217,10 +212,7 @@ func syncCeiling(s *slice, work string) ceiling {
 	failed := measured(&c, spans, work, func(f *os.File) error {
 		for _, p := range s.posts[:min(n, len(s.posts))] {
 			began := time.Now()
-			if _, err := f.Write(p.body); err != nil {
-				return err
-			}
-			if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			if err := writeAndSync(f, p.body); err != nil {
 				return err
 			}
 			times = append(times, time.Since(began))

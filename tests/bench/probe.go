@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,10 +24,14 @@ func probed(dir string, f func() error) (times []time.Duration, err error) {
 	}
 	defer file.Close()
 	block := make([]byte, 4096)
-	for range 2 { // the first makes the block
-		if err := writeAndSync(file, block); err != nil {
-			return nil, err
+	probe := func() error {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
 		}
+		return writeAndSync(file, block)
+	}
+	if err := probe(); err != nil { // the first makes the block
+		return nil, err
 	}
 	stop, failed := make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -38,7 +43,7 @@ func probed(dir string, f func() error) (times []time.Duration, err error) {
 			case <-time.After(time.Until(due)):
 			}
 			began := time.Now()
-			if err := writeAndSync(file, block); err != nil {
+			if err := probe(); err != nil {
 				failed <- err
 				return
 			}
@@ -51,11 +56,13 @@ func probed(dir string, f func() error) (times []time.Duration, err error) {
 	}()
 	err = f()
 	close(stop)
-	return times, errors.Join(err, <-failed)
+	err = errors.Join(err, <-failed)
+	return times, err // only now: the goroutine has ended
 }
 
+// writeAndSync writes the block where the file is.
 func writeAndSync(f *os.File, block []byte) error {
-	if _, err := f.WriteAt(block, 0); err != nil {
+	if _, err := f.Write(block); err != nil {
 		return err
 	}
 	return unix.Fdatasync(int(f.Fd()))
